@@ -1,0 +1,142 @@
+//! The outside world, read once: home, variables, host, clock, terminal.
+//!
+//! Nothing else in the program asks the process, so a test can be a whole other machine.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, FixedOffset, Local, TimeZone, Utc};
+
+/// The machine and the process the program runs in.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// The user's home folder.
+    pub home: PathBuf,
+    /// The folder that relative arguments are meant from.
+    pub working_dir: PathBuf,
+    /// The full host name, for display.
+    pub host: String,
+    /// The process id, for the lock's owner line.
+    pub pid: u32,
+    /// Which of the three streams are terminals.
+    pub terminal: Terminal,
+    /// Set by Ctrl-C and SIGTERM; long work stops at the next safe point.
+    pub interrupt: Arc<AtomicBool>,
+    variables: BTreeMap<OsString, OsString>,
+    clock: Clock,
+}
+
+/// Which standard streams a person is looking at, and how wide they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminal {
+    /// Standard input can be asked.
+    pub stdin: bool,
+    /// Standard output is a terminal.
+    pub stdout: bool,
+    /// Standard error is a terminal.
+    pub stderr: bool,
+    /// Columns, where known.
+    pub width: Option<u16>,
+}
+
+#[derive(Clone, Debug)]
+enum Clock {
+    System,
+    /// Milliseconds since the epoch; a test moves it by hand.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Env {
+    /// Reads the process once.
+    ///
+    /// # Errors
+    /// Where no home folder is known or the working folder is gone.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to the process")]
+    pub fn from_process() -> Result<Self> {
+        let variables: BTreeMap<_, _> = std::env::vars_os().collect();
+        let home = std::env::home_dir()
+            .filter(|home| !home.as_os_str().is_empty())
+            .context("no home folder is known; set HOME")?;
+        Ok(Self {
+            home,
+            working_dir: std::env::current_dir().context("the working folder is gone")?,
+            host: hostname::get().map_or_else(|_| String::new(), |h| h.to_string_lossy().into()),
+            pid: std::process::id(),
+            terminal: Terminal::from_process(),
+            interrupt: Arc::default(),
+            variables,
+            clock: Clock::System,
+        })
+    }
+
+    /// A machine of one's own: this home, this host, this clock (milliseconds since the epoch), no variables.
+    #[must_use]
+    pub fn sandbox(home: PathBuf, host: &str, clock: Arc<AtomicI64>) -> Self {
+        Self {
+            working_dir: home.clone(),
+            home,
+            host: host.into(),
+            pid: 4242,
+            terminal: Terminal::default(),
+            interrupt: Arc::default(),
+            variables: BTreeMap::new(),
+            clock: Clock::Fixed(clock),
+        }
+    }
+
+    /// The same machine with one variable set.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// A variable's value; an empty one counts as unset.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
+    }
+
+    /// The time now, UTC.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one door to the clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        match &self.clock {
+            Clock::System => Utc::now(),
+            Clock::Fixed(millis) => {
+                DateTime::from_timestamp_millis(millis.load(Ordering::SeqCst)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// A time in the zone a person here reads; a sandbox lives in UTC.
+    #[must_use]
+    pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        match &self.clock {
+            Clock::System => Local.from_utc_datetime(&time.naive_utc()).fixed_offset(),
+            Clock::Fixed(_) => time.fixed_offset(),
+        }
+    }
+
+    /// True once the user asked to stop.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed)
+    }
+}
+
+impl Terminal {
+    fn from_process() -> Self {
+        use std::io::IsTerminal;
+        Self {
+            stdin: std::io::stdin().is_terminal(),
+            stdout: std::io::stdout().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+            width: None,
+        }
+    }
+}

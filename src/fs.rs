@@ -1,0 +1,152 @@
+//! Files written beside and renamed; private folders; every error names its path.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Mode of every file of the backup.
+pub const PRIVATE_FILE: u32 = 0o600;
+/// Mode of every folder of the backup.
+pub const PRIVATE_DIR: u32 = 0o700;
+
+/// Makes a folder and its parents, readable by their owner only.
+///
+/// # Errors
+/// As the file system says, with the path.
+#[cfg(unix)]
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(path);
+    made.map_err(|error| name_path(&error, "create folder", path))
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// As the file system says, with the path.
+#[cfg(not(unix))]
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(path)
+}
+
+/// Replaces `path` by `bytes` with this mode, all or nothing; parents are made.
+///
+/// # Errors
+/// As the file system says, with the path. The old content is then untouched.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = new_beside(path)?;
+    file.write_all(bytes).map_err(|error| name_path(&error, "write", path))?;
+    persist(file, path, mode)
+}
+
+/// A temporary file in the folder of `path`, mode 0600, gone if dropped; parents are made.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = parent(path);
+    create_private_dir(&folder)?;
+    tempfile::Builder::new()
+        .prefix(".claude-backup-")
+        .suffix(".tmp")
+        .tempfile_in(&folder)
+        .map_err(|error| name_path(&error, "write in", &folder))
+}
+
+/// Gives a finished temporary file its mode and its name, replacing what was there.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn persist(file: NamedTempFile, path: &Path, mode: u32) -> io::Result<()> {
+    set_mode(file.path(), mode)?;
+    file.persist(path).map(drop).map_err(|error| name_path(&error.error, "replace", path))
+}
+
+/// Sets the permission bits; a no-op where there are none.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+    Ok(())
+}
+
+/// Makes a folder's entries durable.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs_err::File::open(path)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+/// Reads a whole file, or nothing where it does not exist.
+///
+/// # Errors
+/// As the file system says, with the path; a missing file is no error.
+pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file; one that is not there is removed already.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn remove_if_exists(path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if !is_missing(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// True where the path, or a folder on the way to it, is not there.
+#[must_use]
+pub fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// The same error with what was tried and where.
+fn name_path(error: &io::Error, tried: &str, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("failed to {tried} `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_private_and_leaves_nothing_beside() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b/c.json");
+        write_atomic(&path, b"one", PRIVATE_FILE).unwrap();
+        write_atomic(&path, b"two", PRIVATE_FILE).unwrap();
+        assert_eq!(read_if_exists(&path).unwrap().unwrap(), b"two");
+        assert_eq!(fs_err::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_names_its_path() {
+        let home = tempfile::tempdir().unwrap();
+        fs_err::write(home.path().join("file"), "x").unwrap();
+        let error = write_atomic(&home.path().join("file/below"), b"", PRIVATE_FILE).unwrap_err();
+        assert!(error.to_string().contains("file"), "{error}");
+    }
+}
