@@ -1,0 +1,22 @@
+//! A session's `.jsonl` read as a conversation: what a list shows, a preview, what got lost.
+//!
+//! The format belongs to another program and changes with its releases, so nothing in here fails on
+//! content: a line that is no JSON object is passed over, and a field of an unexpected type counts
+//! as absent. Text is handed on as it stands; escaping it for a terminal is the printer's work.
+
+mod content;
+mod lines;
+mod message_ids;
+mod peek;
+mod prompt;
+mod record;
+mod repair;
+mod scanner;
+mod summary;
+mod tally;
+mod text;
+
+pub use message_ids::{MessageIdScanner, MessageIds};
+pub use peek::{Peek, Preview, peek};
+pub use scanner::Scanner;
+pub use summary::{Summary, Tokens};

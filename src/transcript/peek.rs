@@ -1,0 +1,241 @@
+//! The beginning and the end of a conversation, for a look before a restore.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use serde::Serialize;
+
+use super::content::Content;
+use super::lines::Lines;
+use super::message_ids::for_each_chunk;
+use super::record::{self, Record};
+use super::summary::Summary;
+use super::tally::{Group, Tally};
+
+/// How many characters of a message are shown.
+const LONGEST: usize = 80;
+
+/// The beginning and the end of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peek {
+    /// Messages of both sides; the lines of one streamed answer are one message.
+    pub message_count: u64,
+    /// The length of the transcript in bytes.
+    pub uncompressed_bytes: u64,
+    /// The first messages.
+    pub first_messages: Vec<Preview>,
+    /// The last messages, without any that stands among the first.
+    pub last_messages: Vec<Preview>,
+    /// What a list shows of the session.
+    pub summary: Summary,
+}
+
+/// The beginning of one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// `user` or `assistant`; `unknown` where the record does not say.
+    pub role: String,
+    /// The first 80 characters of its first text, with spaces for line feeds.
+    pub preview: String,
+}
+
+/// Reads an uncompressed transcript to its end and shows up to `messages` from either side.
+///
+/// # Errors
+/// Only those of the reader: damaged lines are passed over.
+pub fn peek(reader: impl Read, messages: usize) -> io::Result<Peek> {
+    let mut tally = Tally::default();
+    let mut ends = Ends { limit: messages, ..Ends::default() };
+    let mut each = |line: &[u8]| {
+        if let Some(record) = record::parse::<Content<'_>>(line)
+            && let Some(group) = tally.add(&record)
+        {
+            ends.add(group, &record);
+        }
+    };
+    let mut lines = Lines::new();
+    let uncompressed_bytes = for_each_chunk(reader, |bytes| lines.feed(bytes, &mut each))?;
+    lines.finish(&mut each);
+    let summary = tally.finish();
+    Ok(Peek {
+        message_count: summary.messages,
+        uncompressed_bytes,
+        first_messages: ends.first.into_iter().map(Message::preview).collect(),
+        last_messages: ends.last.into_iter().map(Message::preview).collect(),
+        summary,
+    })
+}
+
+/// The first and the last messages, at most `limit` of each.
+#[derive(Default)]
+struct Ends {
+    limit: usize,
+    first: Vec<Message>,
+    /// Messages beyond the first ones; the oldest is dropped for a new one.
+    last: VecDeque<Message>,
+}
+
+struct Message {
+    key: Option<u64>,
+    role: String,
+    text: Option<String>,
+}
+
+impl Ends {
+    /// Adds a record to its message, which may have begun any number of records ago.
+    fn add(&mut self, group: Group, record: &Record<'_, Content<'_>>) {
+        if group.is_new {
+            return self.begin(Message::new(group.key, record));
+        }
+        let mut kept = self.last.iter_mut().rev().chain(&mut self.first);
+        if let Some(message) = kept.find(|message| message.key == group.key)
+            && message.text.is_none()
+        {
+            message.text = preview_of(record);
+        }
+    }
+
+    fn begin(&mut self, message: Message) {
+        if self.first.len() < self.limit {
+            return self.first.push(message);
+        }
+        self.last.push_back(message);
+        if self.last.len() > self.limit {
+            self.last.pop_front();
+        }
+    }
+}
+
+impl Message {
+    fn new(key: Option<u64>, record: &Record<'_, Content<'_>>) -> Self {
+        let role = record.message.as_ref().and_then(|message| message.role());
+        Self { key, role: role.unwrap_or("unknown").to_owned(), text: preview_of(record) }
+    }
+
+    fn preview(self) -> Preview {
+        Preview { role: self.role, preview: self.text.unwrap_or_default() }
+    }
+}
+
+/// The beginning of the first text, even of an empty one; `None` where there is no text.
+fn preview_of(record: &Record<'_, Content<'_>>) -> Option<String> {
+    let text = record.content()?.texts().next()?;
+    Some(text.chars().take(LONGEST).map(|c| if c == '\n' { ' ' } else { c }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(text: &str, messages: usize) -> Peek {
+        peek(text.as_bytes(), messages).unwrap()
+    }
+
+    fn conversation(length: usize) -> String {
+        let line = |n| {
+            format!(
+                "{{\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":\"m{n}\"}}}}\n"
+            )
+        };
+        (1..=length).map(line).collect()
+    }
+
+    fn previews(messages: &[Preview]) -> Vec<&str> {
+        messages.iter().map(|message| message.preview.as_str()).collect()
+    }
+
+    #[test]
+    fn no_message_is_shown_twice() {
+        for (length, first, last) in [
+            (0, &[][..], &[][..]),
+            (1, &["m1"], &[]),
+            (2, &["m1", "m2"], &[]),
+            (3, &["m1", "m2"], &["m3"]),
+            (4, &["m1", "m2"], &["m3", "m4"]),
+            (9, &["m1", "m2"], &["m8", "m9"]),
+        ] {
+            let seen = look(&conversation(length), 2);
+            assert_eq!(seen.message_count, length as u64);
+            assert_eq!(previews(&seen.first_messages), first);
+            assert_eq!(previews(&seen.last_messages), last);
+        }
+        assert!(look(&conversation(3), 0).first_messages.is_empty());
+        assert_eq!(look(&conversation(3), 9).first_messages.len(), 3);
+    }
+
+    #[test]
+    fn the_records_of_a_message_need_not_be_neighbours() {
+        let seen = look(
+            concat!(
+                r#"{"type":"assistant","message":{"id":"a","role":"assistant","content":[{"type":"thinking"}]}}"#,
+                "\n",
+                r#"{"type":"user","uuid":"u","message":{"role":"user","content":[{"type":"tool_result"}]}}"#,
+                "\n",
+                r#"{"type":"assistant","message":{"id":"b","content":""}}"#,
+                "\n",
+                r#"{"type":"assistant","message":{"id":"a","content":[{"type":"text","text":"one"}]}}"#,
+                "\n",
+                r#"{"type":"assistant","message":{"id":"b","content":"two\nlines"}}"#,
+                "\n",
+                r#"{"type":"assistant","message":{"id":"a","content":[{"type":"text","text":"late"}]}}"#,
+            ),
+            2,
+        );
+        assert_eq!(seen.message_count, 3);
+        assert_eq!(previews(&seen.first_messages), ["one", ""]);
+        assert_eq!(
+            seen.last_messages,
+            [Preview { role: "unknown".into(), preview: "two lines".into() }]
+        );
+    }
+
+    #[test]
+    fn a_preview_has_eighty_characters_and_changes_only_line_feeds() {
+        let long = "é".repeat(100);
+        let text = format!(r#"{{"type":"user","message":{{"content":"\u001b\r\n\t{long}"}}}}"#);
+        let expected = format!("\u{1b}\r \t{}", "é".repeat(76));
+        assert_eq!(previews(&look(&text, 2).first_messages), [expected]);
+    }
+
+    #[test]
+    fn an_empty_first_text_is_shown_empty() {
+        let text = r#"{"type":"user","message":{"content":[{"type":"text","text":""},{"type":"text","text":"x"}]}}"#;
+        assert_eq!(previews(&look(text, 2).first_messages), [""]);
+    }
+
+    #[test]
+    fn damage_never_fails_a_look_and_bytes_are_counted() {
+        let lines: [&[u8]; 8] = [
+            br#"[1,2]"#,
+            br#""text""#,
+            br#"{"type":"user","message":null}"#,
+            br#"{"type":"user","message":{"content":[{"type":"text","text":null}]}}"#,
+            b"{\"type\":\"user\",\"message\":{\"content\":\"bad \xff byte\"}}\r",
+            br#"{"type":"user","message":{"content":"half \ud83d pair"}}"#,
+            br#"{"type":"user"} trailing"#,
+            b"\0\0\0junk",
+        ];
+        let bytes = lines.join(&b'\n');
+        let seen = peek(&bytes[..], 4).unwrap();
+        assert_eq!(seen.uncompressed_bytes, bytes.len() as u64);
+        let expected = ["", "", "bad \u{fffd} byte", "half \u{fffd} pair"];
+        assert_eq!(previews(&seen.first_messages), expected);
+        assert_eq!((seen.message_count, seen.summary.records), (4, 4));
+    }
+
+    #[test]
+    fn the_summary_is_that_of_the_scanner() {
+        let text = conversation(5);
+        let mut scanner = super::super::Scanner::new();
+        scanner.feed(text.as_bytes());
+        assert_eq!(look(&text, 2).summary, scanner.finish());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_can_be_looked_at(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            proptest::prop_assert_eq!(peek(&bytes[..], 2).unwrap().uncompressed_bytes, bytes.len() as u64);
+        }
+    }
+}
