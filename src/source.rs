@@ -1,0 +1,285 @@
+//! Which files of a Claude Code home are to be kept, and which never are.
+//!
+//! [`list`] walks over named places only, applies the deny list once, follows links by where they
+//! end, and goes on past what cannot be read. It opens no file but `settings.json`.
+
+mod claude_code;
+pub mod deny;
+mod ends;
+mod pattern;
+mod roots;
+mod status_line;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+pub use self::claude_code::kind_of;
+pub use self::roots::Roots;
+use crate::progress::Progress;
+
+/// What a file is, by its place in the home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A session: `projects/<project>/<uuid>.jsonl`.
+    Transcript,
+    /// A sub-agent's transcript, beside the sessions or below one.
+    Subagent,
+    /// Anything else below a project: `.meta.json`, workflow runs, journals.
+    Sidecar,
+    /// Tool output spilled out of a transcript.
+    ToolResult,
+    /// A project's memory.
+    Memory,
+    /// `history.jsonl`: each prompt typed.
+    History,
+    /// The config profile, see [`crate::profile`].
+    Config,
+    /// The memory of a named agent; it goes with the config.
+    AgentMemory,
+    /// A to-do list of older versions.
+    Todo,
+    /// A task list.
+    Task,
+    /// A plan.
+    Plan,
+    /// A large paste that the history points to.
+    Paste,
+    /// An agent team.
+    Team,
+    /// A file's bytes before an edit, for `/rewind`.
+    FileHistory,
+}
+
+impl Kind {
+    /// True for what [`Scope::ConfigOnly`] keeps.
+    #[must_use]
+    pub fn is_config(self) -> bool {
+        matches!(self, Self::Config | Self::AgentMemory)
+    }
+}
+
+/// What the file system says of a file, to tell whether it needs reading again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stat {
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since the epoch of the last change of the bytes.
+    pub mtime_ns: i128,
+    /// Nanoseconds since the epoch of the last change of anything; 0 where it is not known.
+    pub ctime_ns: i128,
+    /// The file system's number; 0 where it is not known.
+    pub device: u64,
+    /// The file's number in its file system; 0 where it is not known.
+    pub inode: u64,
+    /// The nine permission bits; 0600 where there are none.
+    pub mode: u32,
+}
+
+impl Stat {
+    /// Takes over what an open file or a path answered.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn of(metadata: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let nanoseconds =
+            |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            size: metadata.len(),
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            mode: metadata.mode() & 0o777,
+        }
+    }
+
+    /// Takes over what an open file or a path answered.
+    #[must_use]
+    #[cfg(not(unix))]
+    pub fn of(metadata: &std::fs::Metadata) -> Self {
+        let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();
+        let modified = metadata.modified().ok().and_then(since).unwrap_or_default();
+        let mtime_ns = i128::try_from(modified.as_nanos()).unwrap_or_default();
+        let mode = crate::fs::PRIVATE_FILE;
+        Self { size: metadata.len(), mtime_ns, mode, ..Self::default() }
+    }
+}
+
+/// One file to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The name below the Claude home by which it is reached; links in it are not resolved.
+    pub relative: PathBuf,
+    /// Where to open it: the real path, whose end was judged.
+    pub path: PathBuf,
+    /// What it is, by its place.
+    pub kind: Kind,
+    /// Of the file itself, not of a link to it.
+    pub stat: Stat,
+}
+
+/// A file or folder that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// The full path as the user knows it.
+    pub path: PathBuf,
+    /// A lowercase fragment, without the path.
+    pub error: String,
+}
+
+/// Something at a kept place that is left out on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The name below the Claude home.
+    pub relative: PathBuf,
+    /// The full path as the user knows it.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why something at a kept place is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// A link out of the user's home folder.
+    LeavesHome,
+    /// A link back to a folder above it, or one link too many on the way.
+    Loop,
+    /// A project that is a link to another project, which is listed under its own name.
+    SameProject,
+    /// A socket, a pipe or a device.
+    NotAFile,
+    /// An earlier Claude home holds another file of this name.
+    EarlierHome,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeavesHome => "is a link out of the home folder",
+            Self::Loop => "is a link back to a folder above it",
+            Self::SameProject => "is a link to another project",
+            Self::NotAFile => "is no regular file",
+            Self::EarlierHome => "is in an earlier Claude home too",
+        })
+    }
+}
+
+/// What was found; every list is sorted by the bytes of its paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The files to keep, each name once.
+    pub files: Vec<SourceFile>,
+    /// What could not be looked at.
+    pub unreadable: Vec<Unreadable>,
+    /// Relative names below which nothing is known this time, so that nothing there counts as gone.
+    pub hidden: Vec<PathBuf>,
+    /// Relative names that the deny list kept out of kept places, by name or by a link's end.
+    pub denied: Vec<PathBuf>,
+    /// What was left out for another reason.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Listing {
+    /// True where a name that is not listed may still be there, out of sight.
+    #[must_use]
+    pub fn is_hidden(&self, relative: &Path) -> bool {
+        self.hidden.iter().any(|hidden| relative.starts_with(hidden))
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.files.append(&mut other.files);
+        self.unreadable.append(&mut other.unreadable);
+        self.hidden.append(&mut other.hidden);
+        self.denied.append(&mut other.denied);
+        self.skipped.append(&mut other.skipped);
+    }
+
+    /// Sorts, and keeps the first of the files that share a name.
+    fn settle(&mut self) {
+        // The sort is stable, so files of an earlier home stay before those of a later one.
+        self.files.sort_by(|a, b| a.relative.as_os_str().cmp(b.relative.as_os_str()));
+        let skipped = &mut self.skipped;
+        self.files.dedup_by(|later, earlier| {
+            let is_same_name = later.relative == earlier.relative;
+            if is_same_name && later.path != earlier.path {
+                let (relative, path) = (later.relative.clone(), later.path.clone());
+                skipped.push(Skipped { relative, path, reason: SkipReason::EarlierHome });
+            }
+            is_same_name
+        });
+        self.unreadable.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+        self.skipped.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+        for names in [&mut self.hidden, &mut self.denied] {
+            names.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+            names.dedup();
+        }
+    }
+}
+
+/// Which part of the home is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything that is kept.
+    #[default]
+    All,
+    /// The config profile and the memory of agents.
+    ConfigOnly,
+    /// Everything else.
+    SessionsOnly,
+}
+
+/// Whether the bytes of files before edits are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileHistory {
+    /// They are large, may hold secrets, and only serve `/rewind`.
+    #[default]
+    Skip,
+    /// Keep them with the sessions.
+    Keep,
+}
+
+/// What is wanted of the homes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which part.
+    pub scope: Scope,
+    /// Whether `file-history/` belongs to it.
+    pub file_history: FileHistory,
+}
+
+impl Options {
+    /// True where files of this kind are wanted, and so missed when they are not found.
+    #[must_use]
+    pub fn includes(&self, kind: Kind) -> bool {
+        let in_scope = match self.scope {
+            Scope::All => true,
+            Scope::ConfigOnly => kind.is_config(),
+            Scope::SessionsOnly => !kind.is_config(),
+        };
+        in_scope && (kind != Kind::FileHistory || self.file_history == FileHistory::Keep)
+    }
+}
+
+/// Lists what is to be kept; a home that does not exist holds nothing.
+///
+/// # Errors
+/// Only where the user asked to stop. What cannot be read is in the listing.
+pub fn list(roots: &Roots, options: &Options, progress: &dyn Progress) -> Result<Listing> {
+    let ends = ends::Ends::new(roots.all(), roots.user_home());
+    let selection = claude_code::Selection::new(options);
+    let mut listing = Listing::default();
+    for root in roots.all() {
+        listing.append(walk::home(root, roots.user_home(), &selection, &ends, progress)?);
+    }
+    listing.settle();
+    Ok(listing)
+}
