@@ -1,0 +1,220 @@
+//! The git repository: objects and packs, trees, commits, the branch and the index.
+//!
+//! Only this module speaks git. It opens exactly the repository it is told to, never looks at
+//! `GIT_*` variables, and writes objects, the branch and their packs itself, so hooks, signing,
+//! filters, excludes and line ending settings of the user have nothing to act on.
+
+mod author;
+mod batch;
+mod branch;
+mod commit;
+mod content;
+mod delta;
+mod entry;
+mod housekeeping;
+mod index_file;
+mod lock_file;
+mod names;
+mod object_id;
+mod pack;
+mod pack_file;
+mod pack_folder;
+mod pack_index;
+mod read;
+mod settings;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use anyhow::{Context, Result, bail};
+
+use crate::fs;
+
+pub use batch::Batch;
+pub use commit::{Author, CommitInfo};
+pub use housekeeping::Tidied;
+pub use index_file::IndexRefresh;
+pub use names::is_forbidden_name;
+pub use object_id::ObjectId;
+pub use read::{Head, TreeFile};
+pub use tree::{Edit, FileMode, TreeEdits};
+
+use pack_folder::PackFolder;
+
+/// Attributes that outrank all others: content is stored as it is and compared as it is.
+const ATTRIBUTES: &str = "* -text -filter -ident -working-tree-encoding\n";
+
+/// A git repository with a work tree.
+pub struct Vault {
+    root: PathBuf,
+    git_dir: PathBuf,
+    repository: Mutex<git2::Repository>,
+    warnings: Mutex<Vec<String>>,
+    #[cfg(test)]
+    stop_after: Mutex<Option<Step>>,
+}
+
+/// The moments of a commit between which a crash leaves something different on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::vault) enum Step {
+    PackWritten,
+    KeepNamed,
+    PackNamed,
+    Published,
+    ReflogWritten,
+    BranchMoved,
+    Listed,
+    OldIndexRemoved,
+    OldPackRemoved,
+}
+
+impl Vault {
+    /// Opens the repository whose `.git` is in `root`; nothing where there is none.
+    ///
+    /// # Errors
+    /// Where there is one that cannot be opened, with its path.
+    pub fn open(root: &Path) -> Result<Option<Self>> {
+        let dot_git = root.join(".git");
+        if fs_err::symlink_metadata(&dot_git).is_err_and(|error| fs::is_missing(&error)) {
+            return Ok(None);
+        }
+        match open_repository(root) {
+            Ok(repository) if !repository.is_bare() => Self::new(root, repository).map(Some),
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                if holds_history(&dot_git) {
+                    bail!("the repository in `{}` is damaged: {}", root.display(), error.message());
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error)
+                .with_context(|| format!("cannot open the repository in `{}`", root.display())),
+        }
+    }
+
+    /// Makes a repository on branch `main`, or takes the one that is there; the folder becomes private.
+    ///
+    /// No template is copied, so no hooks either. Local settings keep git from seeing a difference
+    /// between the work tree and what is stored where the user has line endings or filters set.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn create(root: &Path) -> Result<Self> {
+        fs::create_private_dir(root)?;
+        fs::set_mode(root, fs::PRIVATE_DIR)?;
+        if !matches!(Self::open(root), Ok(Some(_))) {
+            let mut options = git2::RepositoryInitOptions::new();
+            options.external_template(false).initial_head("main");
+            git2::Repository::init_opts(root, &options)
+                .with_context(|| format!("cannot make a repository in `{}`", root.display()))?;
+        }
+        let made = Self::open(root)?;
+        let vault = made.with_context(|| format!("no repository in `{}`", root.display()))?;
+        fs::set_mode(&vault.git_dir, fs::PRIVATE_DIR)?;
+        vault.change_config("core.autocrlf", Some("false"))?;
+        vault.add_attributes()?;
+        Ok(vault)
+    }
+
+    /// The work tree.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The program's own folder inside `.git`, mode 0700: caches, locks, logs; made on demand.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn private_dir(&self) -> Result<PathBuf> {
+        let folder = self.git_dir.join("claude-backup");
+        fs::create_private_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// What was mended or could not be tidied since the last call, for the user to read.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.warnings.lock().expect("no panic while warnings are added"))
+    }
+
+    fn new(root: &Path, repository: git2::Repository) -> Result<Self> {
+        Ok(Self {
+            root: root.into(),
+            git_dir: repository.path().into(),
+            repository: Mutex::new(repository),
+            warnings: Mutex::default(),
+            #[cfg(test)]
+            stop_after: Mutex::default(),
+        })
+    }
+
+    fn warn(&self, warning: impl Into<String>) {
+        let mut warnings = self.warnings.lock().expect("no panic while warnings are added");
+        warnings.push(warning.into());
+    }
+
+    fn repository(&self) -> MutexGuard<'_, git2::Repository> {
+        self.repository.lock().expect("no panic while the repository is read")
+    }
+
+    /// Runs a git operation and names the repository where it fails.
+    fn git<T>(&self, work: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
+        work(&self.repository()).with_context(|| format!("repository `{}`", self.root.display()))
+    }
+
+    /// Forgets what libgit2 knows of packs; needed after one was added or removed.
+    fn reopen(&self) -> Result<()> {
+        let opened = open_repository(&self.root);
+        let opened = opened.with_context(|| format!("repository `{}`", self.root.display()))?;
+        *self.repository() = opened;
+        Ok(())
+    }
+
+    fn packs(&self) -> Result<PackFolder> {
+        let folder = self.git_dir.join("objects/pack");
+        fs::create_private_dir(&folder)?;
+        Ok(PackFolder::new(folder, self.private_dir()?.join("packs")))
+    }
+
+    fn add_attributes(&self) -> Result<()> {
+        let path = self.git_dir.join("info/attributes");
+        let mut text = fs::read_if_exists(&path)?.unwrap_or_default();
+        if text.ends_with(ATTRIBUTES.as_bytes()) {
+            return Ok(());
+        }
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(ATTRIBUTES.as_bytes());
+        Ok(fs::write_atomic(&path, &text, fs::PRIVATE_FILE)?)
+    }
+
+    /// Marks a moment; a test can make the work end here as a crash would.
+    #[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "only tests stop here"))]
+    fn passed(&self, step: Step) -> Result<()> {
+        #[cfg(test)]
+        anyhow::ensure!(*self.stop_after.lock().unwrap() != Some(step), "stopped after {step:?}");
+        #[cfg(not(test))]
+        let _ = step;
+        Ok(())
+    }
+}
+
+fn open_repository(root: &Path) -> Result<git2::Repository, git2::Error> {
+    let no_parents: [&Path; 0] = [];
+    git2::Repository::open_ext(root, git2::RepositoryOpenFlags::NO_SEARCH, no_parents)
+}
+
+/// True where a `.git` that is no repository was one: it must not be taken for a fresh start.
+fn holds_history(dot_git: &Path) -> bool {
+    let packs = fs_err::read_dir(dot_git.join("objects/pack"));
+    let branches = fs_err::read_dir(dot_git.join("refs/heads"));
+    [packs, branches].into_iter().flatten().flatten().next().is_some()
+        || dot_git.join("packed-refs").exists()
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! New objects gathered into one pack, and the commit that makes them the newest backup.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::branch::Move;
+use super::commit::CommitInfo;
+use super::content::Content;
+use super::delta::{self, Inserts};
+use super::entry::{Form, Packing};
+use super::object_id::{ObjectHasher, ObjectId, ObjectKind};
+use super::pack::PackWriter;
+use super::pack_file::PackFile;
+use super::pack_folder::{Active, Keep};
+use super::read::Head;
+use super::tree::{self, Edit, EditedTree, TreeEdits};
+use super::{Step, Vault};
+
+/// The active pack is copied at each sync, so it is frozen when it gets larger than this.
+pub(super) const ACTIVE_LIMIT: u64 = 64 * 1024 * 1024;
+/// Reading an object follows all its deltas, and git's own limit is 50.
+pub(super) const DEPTH_LIMIT: usize = 48;
+/// A delta's copies can reach no further.
+const COPY_REACH: u64 = u32::MAX as u64;
+
+/// Objects on their way into the repository; dropped, it leaves nothing behind.
+pub struct Batch<'v> {
+    vault: &'v Vault,
+    writer: PackWriter,
+    active: Option<Active>,
+    /// Deltas may lean on the active pack: the new pack will hold all of it.
+    joins_active: bool,
+}
+
+/// Where a delta can stand: its base and how much they have in common.
+struct GrownBase {
+    id: ObjectId,
+    content: Content,
+    common: u64,
+}
+
+/// What becomes of the batch's pack and of the active one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placement {
+    /// The active pack's entries are copied behind the new ones; the old pack goes.
+    Join,
+    /// The active pack is frozen; this one is the new active.
+    Start,
+    /// This one is frozen at once; the active pack stays as it is.
+    Alone,
+}
+
+impl Vault {
+    /// Starts a batch; what an earlier crash left is mended first.
+    ///
+    /// The caller holds the backup's lock.
+    ///
+    /// # Errors
+    /// Where the repository cannot be written.
+    pub fn begin(&self) -> Result<Batch<'_>> {
+        let packs = self.packs()?;
+        let mended = packs.mend()?;
+        mended.warnings.into_iter().for_each(|warning| self.warn(warning));
+        self.reopen()?;
+        let writer = PackWriter::create(packs.path())?;
+        Ok(Batch { vault: self, writer, active: mended.active, joins_active: true })
+    }
+}
+
+impl Batch<'_> {
+    /// Adds the first `length` bytes of a file as a whole object.
+    ///
+    /// # Errors
+    /// Where the bytes do not hash to `id`, or the file cannot be read. The batch stays usable.
+    pub fn add_file(&mut self, path: &Path, id: ObjectId, length: u64) -> Result<()> {
+        if self.has(id)? {
+            return Ok(());
+        }
+        let file = fs_err::File::open(path)?;
+        let hasher = ObjectHasher::new(ObjectKind::Blob, length);
+        let content = Hashed { source: file.take(length), hasher };
+        let form = Form::Whole(ObjectKind::Blob);
+        self.writer
+            .add(id, form, Packing::Stored, length, content, |content| content.check(id))
+            .with_context(|| format!("cannot store `{}`", path.display()))
+    }
+
+    /// Adds a small text; as a delta on `previous` where that is in the pack and saves half.
+    ///
+    /// # Errors
+    /// Where the pack cannot be written.
+    pub fn add_bytes(&mut self, bytes: &[u8], previous: Option<ObjectId>) -> Result<ObjectId> {
+        let id = ObjectId::of_bytes(bytes);
+        self.add_text(ObjectKind::Blob, id, bytes, previous)?;
+        Ok(id)
+    }
+
+    /// Adds a file whose first `common` bytes are those of the stored blob `previous`.
+    ///
+    /// Only the rest is stored. That the stored bytes and the rest hash to `id` is checked; where
+    /// they do not, or where little is common, the file is stored whole.
+    ///
+    /// # Errors
+    /// Where the file's bytes do not hash to `id`, or cannot be read. The batch stays usable.
+    pub fn add_grown(
+        &mut self,
+        path: &Path,
+        id: ObjectId,
+        length: u64,
+        previous: ObjectId,
+        common: u64,
+    ) -> Result<()> {
+        if self.has(id)? {
+            return Ok(());
+        }
+        let alike = common <= length && common >= length / 2 && length <= COPY_REACH;
+        if alike
+            && let Some(base) = self.grown_base(path, previous, common)?
+            && self.add_grown_on(&base, path, id, length).is_ok()
+        {
+            return Ok(());
+        }
+        self.add_file(path, id, length)
+    }
+
+    /// Applies the edits to the newest commit and moves the branch to the result.
+    ///
+    /// Nothing is written, and nothing returned, where the tree would be the same. When this
+    /// returns a commit, it and all its objects are durable. If it fails, the branch is where it
+    /// was, unless the error says otherwise.
+    ///
+    /// # Errors
+    /// Where an edit names an object that is not there or a path git forbids, where the branch was
+    /// moved by somebody else, or where the repository cannot be written.
+    pub fn commit(mut self, edits: &TreeEdits, info: &CommitInfo) -> Result<Option<ObjectId>> {
+        let head = self.vault.head()?;
+        let old_tree = head.as_ref().map(|head| head.tree);
+        let mut read = |id| self.vault.read_kind(id, ObjectKind::Tree);
+        let edited = tree::apply(old_tree, edits, &mut read)?;
+        let empty = ObjectId::of_object(ObjectKind::Tree, b"");
+        if old_tree.unwrap_or(empty) == edited.root {
+            return Ok(None);
+        }
+        self.check_blobs(edits)?;
+        let placement = self.placement(info);
+        self.joins_active = placement == Placement::Join;
+        let commit = self.add_commit(&edited, head.as_ref(), info)?;
+        match placement {
+            Placement::Join => self.copy_active()?,
+            Placement::Start | Placement::Alone => self.add_missing_bases()?,
+        }
+        let from = head.map(|head| head.commit);
+        self.finish(placement, from, commit, info)?;
+        Ok(Some(commit))
+    }
+
+    /// Publishes the pack, moves the branch, tidies up.
+    fn finish(
+        self,
+        placement: Placement,
+        from: Option<ObjectId>,
+        to: ObjectId,
+        info: &CommitInfo,
+    ) -> Result<()> {
+        let Self { vault, writer, active, .. } = self;
+        let packs = vault.packs()?;
+        let day = info.time.to_utc().date_naive();
+        let since = active.as_ref().filter(|_| placement == Placement::Join).map(|a| a.since);
+        let keep = match placement {
+            Placement::Alone => Keep::Publishing,
+            Placement::Join | Placement::Start => Keep::Active(since.unwrap_or(day)),
+        };
+        let finished = writer.finish()?;
+        let name = finished.name.clone();
+        let passed = |step| vault.passed(step);
+        passed(Step::PackWritten)?;
+        packs.publish(finished, keep, &passed)?;
+        passed(Step::Published)?;
+        let signature = info.signature();
+        let reason = format!("commit: {}", info.message.lines().next().unwrap_or_default());
+        vault.move_branch(&Move { from, to, signature: &signature, reason: &reason })?;
+        let old = active.map(|active| active.pack.name);
+        // The backup exists from here on, so nothing below is a reason to fail.
+        if let Err(error) = settle(vault, placement, &name, old) {
+            vault.warn(format!("could not tidy up after the commit: {error:#}"));
+        }
+        vault.reopen()
+    }
+
+    fn add_commit(
+        &mut self,
+        edited: &EditedTree,
+        head: Option<&Head>,
+        info: &CommitInfo,
+    ) -> Result<ObjectId> {
+        for tree in &edited.trees {
+            self.add_text(ObjectKind::Tree, tree.id, &tree.bytes, tree.replaces)?;
+        }
+        let bytes = info.serialize(edited.root, head.map(|head| head.commit));
+        let id = ObjectId::of_object(ObjectKind::Commit, &bytes);
+        self.add_text(ObjectKind::Commit, id, &bytes, None)?;
+        Ok(id)
+    }
+
+    /// A commit must not name what is not there.
+    fn check_blobs(&self, edits: &TreeEdits) -> Result<()> {
+        for (path, edit) in edits.iter() {
+            if let Edit::Put(id, _) = edit {
+                ensure!(self.has(id)?, "object {id} of `{}` was never added", path.escape_debug());
+            }
+        }
+        Ok(())
+    }
+
+    fn placement(&self, info: &CommitInfo) -> Placement {
+        let new = self.writer.size();
+        if new > ACTIVE_LIMIT {
+            return Placement::Alone;
+        }
+        let day = info.time.to_utc().date_naive();
+        // A clock that was set back is no reason for a new pack.
+        let fits = |active: &Active| active.since >= day && active.pack.size + new <= ACTIVE_LIMIT;
+        if self.active.as_ref().is_some_and(fits) { Placement::Join } else { Placement::Start }
+    }
+
+    fn copy_active(&mut self) -> Result<()> {
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        for id in active.pack.ids_by_offset() {
+            if self.writer.form(id).is_none() {
+                self.writer.copy(&mut active.pack, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the whole base of each delta whose base stayed in another pack.
+    fn add_missing_bases(&mut self) -> Result<()> {
+        let bases: Vec<_> = self.writer.bases().collect();
+        for base in bases {
+            if self.writer.form(base).is_none() {
+                let (kind, bytes) = self.vault.read_object(base)?;
+                self.add_whole(kind, base, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, id: ObjectId) -> Result<bool> {
+        Ok(self.writer.form(id).is_some() || self.vault.exists(id)?)
+    }
+
+    fn add_whole(&mut self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<()> {
+        let packing = match kind {
+            ObjectKind::Blob => Packing::Stored,
+            ObjectKind::Tree | ObjectKind::Commit | ObjectKind::Tag => Packing::Deflated,
+        };
+        self.writer.add_bytes(id, Form::Whole(kind), packing, bytes)
+    }
+
+    fn add_text(
+        &mut self,
+        kind: ObjectKind,
+        id: ObjectId,
+        bytes: &[u8],
+        previous: Option<ObjectId>,
+    ) -> Result<()> {
+        if self.has(id)? {
+            return Ok(());
+        }
+        if let Some((base, delta)) = self.text_delta(kind, bytes, previous)? {
+            return self.writer.add_bytes(id, Form::Delta(base), Packing::Deflated, &delta);
+        }
+        self.writer.add_bytes(id, Form::Whole(kind), Packing::Deflated, bytes)
+    }
+
+    /// A delta on the previous text, or on the first of its chain, if it saves half.
+    fn text_delta(
+        &mut self,
+        kind: ObjectKind,
+        bytes: &[u8],
+        previous: Option<ObjectId>,
+    ) -> Result<Option<(ObjectId, Vec<u8>)>> {
+        let Some((base, root)) = previous.and_then(|id| self.standing(id)) else {
+            return Ok(None);
+        };
+        if self.form(root) != Some(Form::Whole(kind)) || bytes.len() as u64 > ACTIVE_LIMIT {
+            return Ok(None);
+        }
+        let old = self.content(base)?.to_vec();
+        let delta = delta::encode(&old, bytes);
+        let worth_it = delta.len() + 20 < bytes.len() / 2;
+        let right = worth_it && delta::apply(&old, &delta)? == bytes;
+        Ok(right.then_some((base, delta)))
+    }
+
+    /// The base for a grown file; nothing where the previous version is not to be had.
+    fn grown_base(
+        &mut self,
+        path: &Path,
+        previous: ObjectId,
+        common: u64,
+    ) -> Result<Option<GrownBase>> {
+        if self.form(previous).is_none() {
+            // A base that cannot be read is no loss: the file is then stored whole.
+            let Ok(bytes) = self.vault.read(previous) else {
+                return Ok(None);
+            };
+            self.add_whole(ObjectKind::Blob, previous, &bytes)?;
+            let content = Content::of(bytes);
+            return Ok(Some(GrownBase { id: previous, content, common }));
+        }
+        let Some((id, _)) = self.standing(previous) else {
+            return Ok(None);
+        };
+        let content = self.content(id)?;
+        let common = if id == previous {
+            common
+        } else {
+            content.common_prefix(&mut fs_err::File::open(path)?)?
+        };
+        Ok(Some(GrownBase { id, content, common }))
+    }
+
+    fn add_grown_on(
+        &mut self,
+        base: &GrownBase,
+        path: &Path,
+        id: ObjectId,
+        length: u64,
+    ) -> Result<()> {
+        let common = base.common;
+        ensure!(common <= base.content.length() && common <= length, "less is common");
+        let mut hasher = ObjectHasher::new(ObjectKind::Blob, length);
+        base.content.prefix(common).for_each(|piece| hasher.update(piece));
+        let mut file = fs_err::File::open(path)?;
+        file.seek(SeekFrom::Start(common))?;
+        let rest = Hashed { source: file.take(length - common), hasher };
+        let head = delta::grown_head(base.content.length(), length, common);
+        let total = head.len() as u64 + delta::inserts_length(length - common);
+        let content = head.as_slice().chain(Inserts::new(rest));
+        let check = |content: io::Chain<_, Inserts<Hashed<_>>>| {
+            content.into_inner().1.into_source().check(id)
+        };
+        self.writer.add(id, Form::Delta(base.id), Packing::Stored, total, content, check)
+    }
+
+    /// What a delta on `id` can stand on, with the first of its chain: `id` itself, or the first
+    /// where the chain is long already. Nothing where `id` is not in this pack.
+    fn standing(&self, id: ObjectId) -> Option<(ObjectId, ObjectId)> {
+        let mut root = id;
+        let mut depth = 0;
+        while let Form::Delta(base) = self.form(root)? {
+            root = base;
+            depth += 1;
+        }
+        Some((if depth < DEPTH_LIMIT { id } else { root }, root))
+    }
+
+    /// How an object is stored in the pack that this batch will become.
+    fn form(&self, id: ObjectId) -> Option<Form> {
+        let joined = self.active.as_ref().filter(|_| self.joins_active);
+        let in_active = || joined.and_then(|active| active.pack.entry(id)).map(|entry| entry.form);
+        self.writer.form(id).or_else(in_active)
+    }
+
+    fn content(&mut self, id: ObjectId) -> Result<Content> {
+        let writer = &mut self.writer;
+        let mut active: Option<&mut PackFile> = self.active.as_mut().map(|active| &mut active.pack);
+        Content::read(id, |id| match active.as_deref_mut() {
+            Some(pack) if writer.form(id).is_none() => pack.raw(id),
+            _ => writer.raw(id),
+        })
+    }
+}
+
+/// After the branch moved: the new pack is marked as needed, the old active one goes or is frozen.
+fn settle(vault: &Vault, placement: Placement, new: &str, old: Option<String>) -> Result<()> {
+    let packs = vault.packs()?;
+    let passed = |step| vault.passed(step);
+    passed(Step::BranchMoved)?;
+    let retired = if placement == Placement::Join { old.as_slice() } else { &[] };
+    packs.settle(new, retired, &passed)?;
+    match placement {
+        Placement::Join => Ok(()),
+        Placement::Start => old.iter().try_for_each(|name| packs.drop_keep(name)),
+        Placement::Alone => packs.drop_keep(new),
+    }
+}
+
+/// Hashes what is read through it.
+struct Hashed<R> {
+    source: R,
+    hasher: ObjectHasher,
+}
+
+impl<R> Hashed<R> {
+    /// A source that ended early gives another hash, because the length is hashed too.
+    fn check(self, id: ObjectId) -> Result<()> {
+        let found = self.hasher.finish();
+        ensure!(found == id, "its bytes are no longer those that were hashed before");
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}

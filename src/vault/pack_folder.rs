@@ -1,0 +1,367 @@
+//! Git's folder of packs: which are ours, naming new ones, removing old ones, mending after a crash.
+//!
+//! The pack that a sync adds to is marked by a `.keep` file with our words in it, which git's own
+//! housekeeping respects. Packs that are finished for good are git's to repack; that they were ours
+//! is written in a list in our private folder, where git never looks. A lost list costs nothing but
+//! that these packs are no longer joined by us.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use chrono::NaiveDate;
+
+use super::pack::{FinishedPack, TEMPORARY_INDEX, TEMPORARY_PACK};
+use super::pack_file::PackFile;
+use crate::fs;
+
+/// Mode of packs and their indexes, which nobody writes to.
+const READ_ONLY: u32 = 0o400;
+const KEEP_WORDS: &str = "claude-backup";
+/// Everything git may put beside a pack, in the order in which it is safe to remove.
+const BESIDE_INDEX: [&str; 4] = ["idx", "rev", "bitmap", "mtimes"];
+
+/// Git's folder of packs and our list beside it.
+pub(super) struct PackFolder {
+    folder: PathBuf,
+    list: PathBuf,
+}
+
+/// What our `.keep` file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Syncs add to this pack, which was begun on this day.
+    Active(NaiveDate),
+    /// A pack that is not needed yet: the branch moves next.
+    Publishing,
+    /// A pack that could not be read; it is left for a person to look at.
+    Damaged,
+}
+
+/// What the list says of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// Being made or being removed; what is incomplete of it can go.
+    Pending,
+    /// Holds objects.
+    Kept,
+}
+
+/// The pack that syncs add to.
+pub(super) struct Active {
+    pub(super) pack: PackFile,
+    pub(super) since: NaiveDate,
+}
+
+/// What mending found.
+#[derive(Default)]
+pub(super) struct Mended {
+    pub(super) active: Option<Active>,
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Default)]
+struct Files {
+    pack: bool,
+    index: bool,
+    keep: Option<Keep>,
+}
+
+type List = BTreeMap<String, Listed>;
+
+impl PackFolder {
+    pub(super) fn new(folder: PathBuf, list: PathBuf) -> Self {
+        Self { folder, list }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Removes what a crash left, and finds the active pack.
+    pub(super) fn mend(&self) -> Result<Mended> {
+        self.remove_temporaries()?;
+        let found = self.scan()?;
+        let old_list = self.read_list()?;
+        let mut list = old_list.clone();
+        let mut actives = Vec::new();
+        for (name, files) in &found {
+            self.mend_pack(name, files, &mut list)?;
+            if let (true, true, Some(Keep::Active(since))) = (files.pack, files.index, files.keep) {
+                actives.push((name.clone(), since));
+            }
+        }
+        list.retain(|name, _| found.get(name).is_some_and(|files| files.pack && files.index));
+        if list != old_list {
+            self.write_list(&list)?;
+        }
+        self.choose_active(actives)
+    }
+
+    /// Names a finished pack: from now on git sees its objects.
+    pub(super) fn publish(
+        &self,
+        finished: FinishedPack,
+        keep: Keep,
+        passed: &dyn Fn(super::Step) -> Result<()>,
+    ) -> Result<()> {
+        let name = &finished.name;
+        self.change_list(&[(name, Listed::Pending)])?;
+        self.write_keep(name, keep)?;
+        passed(super::Step::KeepNamed)?;
+        fs::persist(finished.pack, &self.file(name, "pack"), READ_ONLY)?;
+        passed(super::Step::PackNamed)?;
+        fs::persist(finished.index, &self.file(name, "idx"), READ_ONLY)?;
+        Ok(fs::sync_dir(&self.folder)?)
+    }
+
+    /// Ends the change that `publish` began: the new pack holds objects, the old ones may go.
+    pub(super) fn settle(
+        &self,
+        new: &str,
+        old: &[String],
+        passed: &dyn Fn(super::Step) -> Result<()>,
+    ) -> Result<()> {
+        // The same content gives a pack the same name.
+        let old: Vec<&str> = old.iter().map(String::as_str).filter(|name| *name != new).collect();
+        let mut changes = vec![(new, Listed::Kept)];
+        changes.extend(old.iter().map(|name| (*name, Listed::Pending)));
+        self.change_list(&changes)?;
+        passed(super::Step::Listed)?;
+        for name in old {
+            self.remove(name, passed)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a pack free for git's own housekeeping and for ours.
+    pub(super) fn drop_keep(&self, name: &str) -> Result<()> {
+        Ok(fs::remove_if_exists(&self.file(name, "keep"))?)
+    }
+
+    /// Takes a damaged pack out of all housekeeping, git's included.
+    pub(super) fn set_aside(&self, name: &str) -> Result<()> {
+        self.write_keep(name, Keep::Damaged)?;
+        let mut list = self.read_list()?;
+        list.remove(name);
+        self.write_list(&list)
+    }
+
+    /// Our packs that nothing is added to any more, with their sizes.
+    pub(super) fn frozen(&self) -> Result<Vec<(String, u64)>> {
+        let found = self.scan()?;
+        let mut frozen = Vec::new();
+        for name in self.read_list()?.into_keys() {
+            let free = found.get(&name).is_some_and(|f| f.pack && f.index && f.keep.is_none());
+            if free && !self.file(&name, "keep").exists() {
+                let size = fs_err::metadata(self.file(&name, "pack"))?.len();
+                frozen.push((name, size));
+            }
+        }
+        Ok(frozen)
+    }
+
+    fn mend_pack(&self, name: &str, files: &Files, list: &mut List) -> Result<()> {
+        let complete = files.pack && files.index;
+        if !complete && list.get(name) == Some(&Listed::Pending) {
+            return self.remove(name, &|_| Ok(()));
+        }
+        if !files.pack && files.keep.is_some() {
+            return self.drop_keep(name);
+        }
+        if complete {
+            match files.keep {
+                Some(Keep::Publishing) => {
+                    self.drop_keep(name)?;
+                    list.insert(name.into(), Listed::Kept);
+                }
+                Some(Keep::Active(_)) => drop(list.insert(name.into(), Listed::Kept)),
+                Some(Keep::Damaged) => drop(list.remove(name)),
+                None => drop(list.get_mut(name).map(|listed| *listed = Listed::Kept)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the candidates; of several, the one that has all of another takes its place.
+    fn choose_active(&self, candidates: Vec<(String, NaiveDate)>) -> Result<Mended> {
+        let mut mended = Mended::default();
+        let mut readable = Vec::new();
+        for (name, since) in candidates {
+            match self.open_checked(&name) {
+                Ok(pack) => readable.push(Active { pack, since }),
+                Err(error) => {
+                    self.set_aside(&name)?;
+                    mended.warnings.push(format!("set a damaged pack aside: {error:#}"));
+                }
+            }
+        }
+        // The last one is the newest and of those the largest.
+        readable.sort_by_key(|active| (active.since, active.pack.size));
+        while readable.len() > 1 {
+            let older = readable.remove(0);
+            let superseded = readable.iter().any(|other| other.pack.contains_all_of(&older.pack));
+            if superseded {
+                self.change_list(&[(&older.pack.name, Listed::Pending)])?;
+                self.remove(&older.pack.name, &|_| Ok(()))?;
+            } else {
+                self.drop_keep(&older.pack.name)?;
+            }
+        }
+        mended.active = readable.pop();
+        Ok(mended)
+    }
+
+    fn open_checked(&self, name: &str) -> Result<PackFile> {
+        let mut pack = PackFile::open(&self.folder, name)?;
+        pack.verify()?;
+        Ok(pack)
+    }
+
+    /// Removes a pack: its index first, so nobody looks for its objects there, its `.keep` last.
+    fn remove(&self, name: &str, passed: &dyn Fn(super::Step) -> Result<()>) -> Result<()> {
+        self.remove_multi_pack_index()?;
+        for extension in BESIDE_INDEX {
+            fs::remove_if_exists(&self.file(name, extension))?;
+        }
+        passed(super::Step::OldIndexRemoved)?;
+        fs::remove_if_exists(&self.file(name, "pack"))?;
+        passed(super::Step::OldPackRemoved)?;
+        self.drop_keep(name)
+    }
+
+    /// An index over several packs must not name one that goes; git makes it anew when it wants.
+    fn remove_multi_pack_index(&self) -> Result<()> {
+        for entry in fs_err::read_dir(&self.folder)? {
+            let entry = entry?;
+            if !entry.file_name().as_encoded_bytes().starts_with(b"multi-pack-index") {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                fs_err::remove_dir_all(entry.path())?;
+            } else {
+                fs::remove_if_exists(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_temporaries(&self) -> Result<()> {
+        for entry in fs_err::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let ours = [TEMPORARY_PACK, TEMPORARY_INDEX, ".claude-backup-"];
+            if ours.iter().any(|start| name.as_encoded_bytes().starts_with(start.as_bytes())) {
+                fs::remove_if_exists(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&self) -> Result<BTreeMap<String, Files>> {
+        let mut found: BTreeMap<String, Files> = BTreeMap::new();
+        let mut names = BTreeSet::new();
+        for entry in fs_err::read_dir(&self.folder)? {
+            names.insert(entry?.file_name());
+        }
+        for file in names.iter().filter_map(|name| name.to_str()) {
+            let parts = file.strip_prefix("pack-").and_then(|rest| rest.split_once('.'));
+            let Some((name, extension)) = parts.filter(|(name, _)| is_pack_name(name)) else {
+                continue;
+            };
+            let files = found.entry(name.into()).or_default();
+            match extension {
+                "pack" => files.pack = true,
+                "idx" => files.index = true,
+                "keep" => files.keep = self.read_keep(name)?,
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_keep(&self, name: &str) -> Result<Option<Keep>> {
+        let text = fs::read_if_exists(&self.file(name, "keep"))?.unwrap_or_default();
+        Ok(std::str::from_utf8(&text).ok().and_then(Keep::parse))
+    }
+
+    fn write_keep(&self, name: &str, keep: Keep) -> Result<()> {
+        write_durable(&self.file(name, "keep"), keep.text().as_bytes())
+    }
+
+    fn change_list(&self, changes: &[(&str, Listed)]) -> Result<()> {
+        let old = self.read_list()?;
+        let mut list = old.clone();
+        list.extend(changes.iter().map(|(name, listed)| ((*name).to_owned(), *listed)));
+        if list == old { Ok(()) } else { self.write_list(&list) }
+    }
+
+    fn read_list(&self) -> Result<List> {
+        let text = fs::read_if_exists(&self.list)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines
+            .filter(|(_, name)| is_pack_name(name))
+            .filter_map(|(word, name)| Some((name.to_owned(), Listed::parse(word)?)))
+            .collect())
+    }
+
+    fn write_list(&self, list: &List) -> Result<()> {
+        let lines = list.iter().map(|(name, listed)| format!("{} {name}\n", listed.word()));
+        write_durable(&self.list, lines.collect::<String>().as_bytes())
+    }
+
+    fn file(&self, name: &str, extension: &str) -> PathBuf {
+        self.folder.join(format!("pack-{name}.{extension}"))
+    }
+}
+
+impl Keep {
+    fn text(self) -> String {
+        match self {
+            Self::Active(since) => format!("{KEEP_WORDS} active {since}\n"),
+            Self::Publishing => format!("{KEEP_WORDS} publishing\n"),
+            Self::Damaged => format!("{KEEP_WORDS} damaged\n"),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        if words.next() != Some(KEEP_WORDS) {
+            return None;
+        }
+        match (words.next()?, words.next()) {
+            ("active", Some(since)) => since.parse().ok().map(Self::Active),
+            ("publishing", None) => Some(Self::Publishing),
+            ("damaged", None) => Some(Self::Damaged),
+            _ => None,
+        }
+    }
+}
+
+impl Listed {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Kept => "kept",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Kept].into_iter().find(|listed| listed.word() == word)
+    }
+}
+
+fn is_pack_name(name: &str) -> bool {
+    name.len() == 40 && name.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Replaces a small file so that after a power cut it is the old or the new one, never empty.
+fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = fs::new_beside(path)?;
+    file.write_all(bytes).with_context(|| format!("failed to write `{}`", path.display()))?;
+    file.as_file().sync_all()?;
+    fs::persist(file, path, fs::PRIVATE_FILE)?;
+    Ok(path.parent().map_or(Ok(()), fs::sync_dir)?)
+}

@@ -1,0 +1,231 @@
+//! What is in the repository: the newest commit, its files, a file's history.
+
+use std::collections::HashSet;
+use std::io::{Cursor, Read};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+
+use super::Vault;
+use super::object_id::{ObjectId, ObjectKind};
+use super::tree::{self, TreeEntry};
+
+/// The newest commit of the branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The commit.
+    pub commit: ObjectId,
+    /// Its tree.
+    pub tree: ObjectId,
+    /// Its first parent.
+    pub parent: Option<ObjectId>,
+    /// When it was committed.
+    pub time: DateTime<Utc>,
+    /// Its message, without the last line end.
+    pub message: String,
+}
+
+/// A file in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// The path from the top of the tree; git does not ask for UTF-8.
+    pub path: Vec<u8>,
+    /// The content.
+    pub id: ObjectId,
+    /// Git's mode: 0o100644, 0o100755, 0o120000 for a link, 0o160000 for a submodule.
+    pub mode: u32,
+}
+
+impl TreeFile {
+    /// The path as text; nothing where it is not UTF-8.
+    #[must_use]
+    pub fn text_path(&self) -> Option<&str> {
+        std::str::from_utf8(&self.path).ok()
+    }
+}
+
+impl Vault {
+    /// The newest commit; nothing before the first.
+    ///
+    /// # Errors
+    /// Where the branch or the commit is damaged.
+    pub fn head(&self) -> Result<Option<Head>> {
+        let Some(tip) = self.branch()?.tip(self)? else {
+            return Ok(None);
+        };
+        self.commit_info(tip).map(Some)
+    }
+
+    /// The file at this path in the newest commit.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn find(&self, path: &str) -> Result<Option<TreeFile>> {
+        let Some(head) = self.head()? else {
+            return Ok(None);
+        };
+        let found = self.find_in(head.tree, path)?.filter(|entry| !entry.is_tree());
+        Ok(found.map(|entry| TreeFile {
+            path: path.into(),
+            id: entry.id,
+            mode: entry.mode_number(),
+        }))
+    }
+
+    /// The tree of a folder in the newest commit: it changes with anything below it.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn folder(&self, path: &str) -> Result<Option<ObjectId>> {
+        let Some(head) = self.head()? else {
+            return Ok(None);
+        };
+        Ok(self.find_in(head.tree, path)?.filter(TreeEntry::is_tree).map(|entry| entry.id))
+    }
+
+    /// All files below a folder in the newest commit, sorted by path; `""` is the whole tree.
+    ///
+    /// # Errors
+    /// Where a tree is damaged.
+    pub fn files_below(&self, folder: &str) -> Result<Vec<TreeFile>> {
+        let mut files = Vec::new();
+        let Some(head) = self.head()? else {
+            return Ok(files);
+        };
+        let tree = if folder.is_empty() {
+            Some(head.tree)
+        } else {
+            self.find_in(head.tree, folder)?.filter(TreeEntry::is_tree).map(|entry| entry.id)
+        };
+        if let Some(tree) = tree {
+            self.collect_files(tree, folder.as_bytes(), &mut files)?;
+        }
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(files)
+    }
+
+    /// A blob's bytes, checked against its id.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn read(&self, id: ObjectId) -> Result<Vec<u8>> {
+        self.read_kind(id, ObjectKind::Blob)
+    }
+
+    /// A blob as a stream; its bytes were checked before the first is given out.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn reader(&self, id: ObjectId) -> Result<Box<dyn Read>> {
+        Ok(Box::new(Cursor::new(self.read(id)?)))
+    }
+
+    /// The contents that a path had, newest first, each with the time of the commit that brought it.
+    ///
+    /// Follows first parents. A part of history that cannot be read is passed over: what is left is
+    /// still good for healing.
+    ///
+    /// # Errors
+    /// Where the branch itself cannot be read.
+    pub fn history_of(&self, path: &str) -> Result<Vec<(ObjectId, DateTime<Utc>)>> {
+        let mut found: Vec<(ObjectId, DateTime<Utc>)> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut current = None;
+        let mut next = self.head()?;
+        while let Some(head) = next {
+            let file = self.find_in(head.tree, path).ok().flatten().filter(|e| !e.is_tree());
+            if let Some(file) = &file {
+                if seen.insert(file.id) {
+                    found.push((file.id, head.time));
+                } else if current == Some(file.id)
+                    && let Some(entry) = found.iter_mut().find(|(id, _)| *id == file.id)
+                {
+                    entry.1 = entry.1.min(head.time);
+                }
+            }
+            current = file.map(|file| file.id);
+            next = head.parent.and_then(|parent| self.commit_info(parent).ok());
+        }
+        Ok(found)
+    }
+
+    pub(super) fn commit_info(&self, id: ObjectId) -> Result<Head> {
+        self.git(|repository| {
+            let commit = repository.find_commit(id.oid())?;
+            let time = DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default();
+            let message = String::from_utf8_lossy(commit.message_bytes());
+            Ok(Head {
+                commit: id,
+                tree: commit.tree_id().into(),
+                parent: commit.parent_id(0).ok().map(ObjectId::from),
+                time,
+                message: message.trim_end_matches('\n').into(),
+            })
+        })
+    }
+
+    pub(super) fn read_kind(&self, id: ObjectId, kind: ObjectKind) -> Result<Vec<u8>> {
+        let (found, bytes) = self.read_object(id)?;
+        let name = kind.name();
+        anyhow::ensure!(found == kind, "repository `{}`: {id} is no {name}", self.root.display());
+        Ok(bytes)
+    }
+
+    pub(super) fn read_object(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
+        let (kind, bytes) = self.git(|repository| {
+            let odb = repository.odb()?;
+            let object = odb.read(id.oid())?;
+            Ok((object.kind(), object.data().to_vec()))
+        })?;
+        let kind = ObjectKind::from_git(kind)?;
+        // libgit2 does not check the hash of all that it puts together from deltas.
+        let intact = ObjectId::of_object(kind, &bytes) == id;
+        anyhow::ensure!(intact, "repository `{}`: object {id} is damaged", self.root.display());
+        Ok((kind, bytes))
+    }
+
+    /// True where the object is in the repository, as far as it was known at the last (re)opening.
+    pub(super) fn exists(&self, id: ObjectId) -> Result<bool> {
+        self.git(|repository| {
+            Ok(repository.odb()?.exists_ext(id.oid(), git2::OdbLookupFlags::NO_REFRESH))
+        })
+    }
+
+    fn find_in(&self, root: ObjectId, path: &str) -> Result<Option<TreeEntry>> {
+        let mut folder = root;
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            let mut entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
+            let Some(entry) = entries.remove(name.as_bytes()) else {
+                return Ok(None);
+            };
+            if names.peek().is_none() {
+                return Ok(Some(entry));
+            }
+            if !entry.is_tree() {
+                return Ok(None);
+            }
+            folder = entry.id;
+        }
+        Ok(None)
+    }
+
+    fn collect_files(&self, id: ObjectId, path: &[u8], files: &mut Vec<TreeFile>) -> Result<()> {
+        let bytes = self.read_kind(id, ObjectKind::Tree)?;
+        let entries = tree::parse(&bytes)
+            .with_context(|| format!("folder `{}`", String::from_utf8_lossy(path)))?;
+        for (name, entry) in entries {
+            let mut below = path.to_vec();
+            if !below.is_empty() {
+                below.push(b'/');
+            }
+            below.extend_from_slice(&name);
+            if entry.is_tree() {
+                self.collect_files(entry.id, &below, files)?;
+            } else {
+                files.push(TreeFile { path: below, id: entry.id, mode: entry.mode_number() });
+            }
+        }
+        Ok(())
+    }
+}

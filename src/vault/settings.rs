@@ -1,0 +1,76 @@
+//! The repository's own settings: section `[claude-backup]` of `.git/config`.
+
+use anyhow::{Context, Result};
+
+use super::Vault;
+use super::lock_file::LockFile;
+use crate::fs;
+
+impl Vault {
+    /// A setting of this repository; those of the user or the machine do not count.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be read.
+    pub fn setting(&self, name: &str) -> Result<Option<String>> {
+        self.config_value(&format!("claude-backup.{name}"))
+    }
+
+    /// Keeps a setting, durably.
+    ///
+    /// # Errors
+    /// Where the name is no git key or `.git/config` cannot be replaced.
+    pub fn set_setting(&self, name: &str, value: &str) -> Result<()> {
+        self.change_config(&format!("claude-backup.{name}"), Some(value))
+    }
+
+    /// Forgets a setting; one that is not there is forgotten already.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be replaced.
+    pub fn remove_setting(&self, name: &str) -> Result<()> {
+        self.change_config(&format!("claude-backup.{name}"), None)
+    }
+
+    /// The address of the remote `origin`, as it is written.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be read.
+    pub fn remote_url(&self) -> Result<Option<String>> {
+        self.config_value("remote.origin.url")
+    }
+
+    /// Sets or removes one value in `.git/config`; nothing is written where it is so already.
+    pub(super) fn change_config(&self, key: &str, value: Option<&str>) -> Result<()> {
+        if self.config_value(key)?.as_deref() == value {
+            return Ok(());
+        }
+        let path = fs_err::canonicalize(self.git_dir.join("config"))?;
+        let mut lock = LockFile::take(&path)?;
+        if lock.removed_leftover {
+            self.warn("removed a lock on `.git/config` that a dead process had left");
+        }
+        lock.write(&fs_err::read(&path)?)?;
+        // libgit2 replaces the file that it edits, so it edits the copy under the lock's name.
+        let mut config = git2::Config::open(&lock.path())?;
+        match value {
+            Some(value) => config.set_str(key, value),
+            None => config.remove(key),
+        }
+        .with_context(|| format!("cannot change `{key}` in `{}`", path.display()))?;
+        drop(config);
+        fs::set_mode(&lock.path(), fs::PRIVATE_FILE)?;
+        Ok(lock.publish()?)
+    }
+
+    fn config_value(&self, key: &str) -> Result<Option<String>> {
+        let path = self.git_dir.join("config");
+        let value = git2::Config::open(&path).and_then(|config| config.get_string(key));
+        match value {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot read `{key}` in `{}`", path.display()))
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The vault as a whole, looked at through libgit2 and the real git.
+
+mod crashes;
+mod everyday;
+mod packs;
+mod surroundings;
