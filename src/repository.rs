@@ -1,0 +1,336 @@
+//! The backup folder: its machines, what is stored of them, and the one way to change it.
+
+pub mod cache;
+pub mod find;
+pub mod index;
+pub mod layout;
+pub mod ledger;
+pub mod lock;
+pub mod manifest;
+pub mod migrate;
+pub mod revision;
+pub mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+
+use self::cache::Cache;
+use self::index::Index;
+use self::layout::{LedgerName, MACHINES, machine_folder};
+use self::ledger::{Content, Ledger};
+use self::lock::{Lock, Owner};
+use self::manifest::Manifest;
+use self::revision::Revision;
+use crate::archive::ArchiveReader;
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
+use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic};
+use crate::session::MachineSlug;
+use crate::vault::{ObjectId, Vault};
+
+/// An open backup folder.
+pub struct Repository {
+    /// Its git side.
+    pub vault: Vault,
+    /// This machine's folder below `machines/`.
+    pub machine: MachineSlug,
+    env: Env,
+    root: PathBuf,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Repository {
+    /// Opens the backup at `root`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoRepository`] where there is none.
+    pub fn open(root: &Path, env: &Env) -> Result<Self> {
+        match Self::find(root, env)? {
+            Some(repository) => Ok(repository),
+            None => Err(Failure::new(
+                ErrorKind::NoRepository,
+                format!("there is no backup at `{}` yet", root.display()),
+            )
+            .hint("start one with `claude-backup init`")
+            .into()),
+        }
+    }
+
+    /// Opens the backup at `root`, if there is one.
+    ///
+    /// # Errors
+    /// Where there is one that cannot be opened.
+    pub fn find(root: &Path, env: &Env) -> Result<Option<Self>> {
+        let Some(vault) = Vault::open(root)? else { return Ok(None) };
+        let machine = settings::machine(&vault, root, env)?;
+        Ok(Some(Self {
+            vault,
+            machine,
+            env: env.clone(),
+            root: root.to_path_buf(),
+            warnings: Mutex::default(),
+        }))
+    }
+
+    /// Makes an empty backup for this machine at `root`; one that is there is opened.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made.
+    pub fn create(root: &Path, env: &Env) -> Result<Self> {
+        Vault::create(root)?;
+        Self::open(root, env)
+    }
+
+    /// The folder that it lies in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The machine it is opened on.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Takes the lock for as long as the answer lives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] while another run holds it.
+    pub fn lock(&self, doing: &str) -> Result<Lock> {
+        let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
+        let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
+        revision::heal(self)?;
+        Ok(lock)
+    }
+
+    /// Where a file of a machine's folder lies in the work tree.
+    #[must_use]
+    pub fn work_file(&self, machine: &MachineSlug, name: &str) -> PathBuf {
+        self.root.join(machine_folder(machine)).join(name)
+    }
+
+    /// The machines that have a folder, this one first.
+    ///
+    /// # Errors
+    /// Where `machines/` cannot be listed.
+    pub fn machines(&self) -> Result<Vec<MachineSlug>> {
+        let folder = self.root.join(MACHINES);
+        let mut machines = Vec::new();
+        if folder.is_dir() {
+            for entry in fs_err::read_dir(&folder)? {
+                let entry = entry?;
+                let name = entry.file_name().to_str().map(MachineSlug::new);
+                if let (true, Some(Ok(slug))) = (entry.file_type()?.is_dir(), name) {
+                    machines.push(slug);
+                }
+            }
+        }
+        machines.sort_by_key(|slug| (slug != &self.machine, slug.clone()));
+        Ok(machines)
+    }
+
+    /// A machine's ledger; lines that cannot be read are taken from git, or warned of.
+    ///
+    /// # Errors
+    /// Where neither the work tree nor git can be read.
+    pub fn ledger(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
+        let file = format!("{}/{}", machine_folder(machine), name.file());
+        let path = self.root.join(&file);
+        let Some(committed) = self.vault.find(&file)? else { return Ok(Ledger::default()) };
+        let text = match read_if_exists(&path) {
+            Ok(Some(text)) if ObjectId::of_bytes(&text) == committed.id => text,
+            _ => {
+                self.warn(format!("`{}` was damaged; taken from git", path.display()));
+                self.vault.read(committed.id)?
+            }
+        };
+        let (ledger, damaged) = Ledger::parse(&text);
+        for line in damaged {
+            self.warn(format!("`{}`, {line}", path.display()));
+        }
+        Ok(ledger)
+    }
+
+    /// The names of a machine's ledgers, from git.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn ledger_names(&self, machine: &MachineSlug) -> Result<Vec<LedgerName>> {
+        let folder = format!("{}/ledger", machine_folder(machine));
+        let mut names = Vec::new();
+        for file in self.vault.files_below(&folder)? {
+            let name = file.text_path().and_then(|path| path.rsplit('/').next());
+            names.extend(name.and_then(LedgerName::of_file));
+        }
+        Ok(names)
+    }
+
+    /// All of a machine's ledgers.
+    ///
+    /// # Errors
+    /// As [`Self::ledger`].
+    pub fn ledgers(&self, machine: &MachineSlug) -> Result<Vec<(LedgerName, Ledger)>> {
+        let names = self.ledger_names(machine)?;
+        names.into_iter().map(|name| Ok((name.clone(), self.ledger(machine, &name)?))).collect()
+    }
+
+    /// The cache of this machine's files, if it is true to what is stored.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn cache(&self) -> Result<Option<Cache>> {
+        let tree = self.machine_tree()?;
+        Ok(Cache::load(&self.vault.private_dir()?, &tree))
+    }
+
+    /// What the cache goes by: the git tree of this machine's folder, or nothing.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn machine_tree(&self) -> Result<String> {
+        let folder = self.vault.folder(&machine_folder(&self.machine))?;
+        Ok(folder.map(|tree| tree.to_string()).unwrap_or_default())
+    }
+
+    /// The session index, made anew from the ledgers where it is missing or damaged.
+    ///
+    /// # Errors
+    /// Where the ledgers cannot be read.
+    pub fn index(&self) -> Result<Index> {
+        let path = self.root.join("session-index.json");
+        match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
+            Some(Ok(index)) => Ok(index),
+            Some(Err(_)) => {
+                self.warn(format!("`{}` was damaged; made anew", path.display()));
+                self.rebuild_index()
+            }
+            None => self.rebuild_index(),
+        }
+    }
+
+    /// The session index from the ledgers alone.
+    ///
+    /// # Errors
+    /// Where the ledgers cannot be read.
+    pub fn rebuild_index(&self) -> Result<Index> {
+        let mut index = Index::default();
+        for machine in self.machines()? {
+            for (name, ledger) in self.ledgers(&machine)? {
+                if name.is_projects() {
+                    index.replace(&machine, &name, &ledger);
+                }
+            }
+        }
+        Ok(index)
+    }
+
+    /// Writes the session index.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn write_index(&self, index: &mut Index) -> Result<()> {
+        let text = index.to_text(self.env.now())?;
+        Ok(write_atomic(&self.root.join("session-index.json"), &text, PRIVATE_FILE)?)
+    }
+
+    /// The root manifest; a missing or damaged one is an empty one.
+    #[must_use]
+    pub fn root_manifest(&self) -> Manifest {
+        self.manifest_at(&self.root.join("manifest.json"))
+    }
+
+    /// A machine's manifest; a missing or damaged one is an empty one.
+    #[must_use]
+    pub fn machine_manifest(&self, machine: &MachineSlug) -> Manifest {
+        self.manifest_at(&self.work_file(machine, "manifest.json"))
+    }
+
+    fn manifest_at(&self, path: &Path) -> Manifest {
+        match read_if_exists(path).map_err(Into::into).map(|text| text.map(|t| Manifest::parse(&t)))
+        {
+            Ok(Some(Ok(manifest))) => manifest,
+            Ok(None) => Manifest::default(),
+            Ok(Some(Err(error))) | Err(error) => {
+                self.warn(format!("`{}` was damaged and is made anew: {error:#}", path.display()));
+                Manifest::default()
+            }
+        }
+    }
+
+    /// Opens the bytes of a stored content: from the work tree where it is true, else from git.
+    ///
+    /// # Errors
+    /// Where neither has all parts.
+    pub fn open_content(
+        &self,
+        machine: &MachineSlug,
+        path: &layout::EntryPath,
+        content: &Content,
+    ) -> Result<Box<dyn std::io::Read + Send>> {
+        let mut parts: Vec<Box<dyn std::io::Read + Send>> = Vec::new();
+        for (name, part) in content.files(path) {
+            parts.push(self.open_part(&self.work_file(machine, &name), part)?);
+        }
+        if content.form == layout::Form::Plain {
+            let first = parts.into_iter().next().context("nothing is stored of it")?;
+            return Ok(first);
+        }
+        Ok(Box::new(ArchiveReader::from_readers(parts)))
+    }
+
+    /// Opens one stored file: from the work tree where it is true, else from git.
+    ///
+    /// # Errors
+    /// Where neither has it.
+    pub fn open_part(
+        &self,
+        path: &Path,
+        part: &ledger::StoredPart,
+    ) -> Result<Box<dyn std::io::Read + Send>> {
+        if let Ok((id, _)) = ObjectId::of_file(path)
+            && id == part.blob
+        {
+            return Ok(Box::new(std::io::BufReader::new(fs_err::File::open(path)?)));
+        }
+        let bytes = self.vault.read(part.blob).with_context(|| {
+            format!("`{}` is damaged, and git has no copy of it", path.display())
+        })?;
+        self.warn(format!("`{}` was damaged or missing; taken from git", path.display()));
+        Ok(Box::new(std::io::Cursor::new(bytes)))
+    }
+
+    /// Begins a change of what is stored for this machine.
+    #[must_use]
+    pub fn revise(&self) -> Revision<'_> {
+        Revision::begin(self)
+    }
+
+    /// A folder for files under way, on the same file system.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn stage_dir(&self) -> Result<PathBuf> {
+        let folder = self.vault.private_dir()?.join("stage");
+        create_private_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Notes something the user should know; the command at the end shows it.
+    pub fn warn(&self, warning: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// Takes what was noted.
+    #[must_use]
+    pub fn take_warnings(&self) -> Vec<String> {
+        let warnings = &mut self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        warnings.extend(self.vault.take_warnings());
+        std::mem::take(warnings)
+    }
+}

@@ -1,0 +1,182 @@
+//! Which sessions are meant: by id or part of it, by project, machine, date.
+
+use anyhow::Result;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::json;
+
+use super::Repository;
+use super::index::IndexEntry;
+use crate::error::{ErrorKind, Failure};
+
+/// What a list is narrowed to; the conditions combine.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The machine's folder, whole.
+    pub machine: Option<String>,
+    /// A part of the project's folder name or true path, whatever its case.
+    pub project: Option<String>,
+    /// The beginning of the time of last activity, as in `2026-11` or `2026-11-20`.
+    pub date: Option<String>,
+    /// Last activity at or after.
+    pub since: Option<DateTime<Utc>>,
+    /// Last activity at or before.
+    pub until: Option<DateTime<Utc>>,
+    /// Which by presence at the source.
+    pub presence: Presence,
+    /// At most so many, the most recent first.
+    pub last: Option<usize>,
+}
+
+/// Whether the source still has a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// All sessions.
+    #[default]
+    Any,
+    /// Only those that the source lacks.
+    Gone,
+}
+
+impl Filter {
+    fn allows(&self, session: &IndexEntry) -> bool {
+        let active = session.last_activity;
+        let has_date =
+            |date: &String| active.is_some_and(|time| time.to_rfc3339().starts_with(date.as_str()));
+        self.machine.as_ref().is_none_or(|machine| session.machine == *machine)
+            && self.project.as_ref().is_none_or(|project| is_of_project(session, project))
+            && self.date.as_ref().is_none_or(has_date)
+            && self.since.is_none_or(|since| active.is_some_and(|time| time >= since))
+            && self.until.is_none_or(|until| active.is_some_and(|time| time <= until))
+            && (self.presence == Presence::Any || session.gone_since.is_some())
+    }
+}
+
+impl Repository {
+    /// The sessions that a filter allows, the most recently active first.
+    ///
+    /// # Errors
+    /// Where neither index nor ledgers can be read; [`ErrorKind::NotFound`] for a machine that has
+    /// no folder.
+    pub fn sessions(&self, filter: &Filter) -> Result<Vec<IndexEntry>> {
+        if let Some(machine) = &filter.machine {
+            self.known_machine(machine)?;
+        }
+        let mut sessions = self.index()?.sessions;
+        sessions.retain(|session| filter.allows(session));
+        sessions.sort_by(|a, b| b.last_activity.cmp(&a.last_activity).then(a.uuid.cmp(&b.uuid)));
+        sessions.truncate(filter.last.unwrap_or(usize::MAX));
+        Ok(sessions)
+    }
+
+    /// The one session that an argument means: the whole id, else a unique beginning, else a unique
+    /// part of it. The same id on several machines is one session: its fullest copy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::Ambiguous`] with the candidates.
+    pub fn find_session(&self, argument: &str, filter: &Filter) -> Result<IndexEntry> {
+        let sessions = self.sessions(filter)?;
+        let rules: [fn(&str, &str) -> bool; 3] =
+            [|id, part| id == part, |id, part| id.starts_with(part), |id, part| id.contains(part)];
+        for rule in rules {
+            let hits = sessions.iter().filter(|s| !argument.is_empty() && rule(&s.uuid, argument));
+            let hits: Vec<&IndexEntry> = hits.collect();
+            if let Some(first) = hits.first() {
+                return match is_one_session(&hits) {
+                    true => Ok(self.fullest_copy(first, &hits)),
+                    false => Err(ambiguous(argument, &hits).into()),
+                };
+            }
+        }
+        Err(Failure::new(ErrorKind::NotFound, format!("no session `{argument}` in the backup"))
+            .hint("list what there is with `claude-backup restore --list`")
+            .into())
+    }
+
+    fn fullest_copy(&self, first: &IndexEntry, hits: &[&IndexEntry]) -> IndexEntry {
+        let is_here = |session: &IndexEntry| session.machine == self.machine.as_str();
+        let weight =
+            |session: &IndexEntry| (session.messages, session.uncompressed_bytes, is_here(session));
+        let fullest = hits.iter().max_by_key(|session| weight(session));
+        fullest.map_or_else(|| first.clone(), |session| (*session).clone())
+    }
+
+    /// A machine that has a folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] with the ones that there are.
+    pub fn known_machine(&self, name: &str) -> Result<crate::session::MachineSlug> {
+        let machines = self.machines()?;
+        if let Some(slug) = machines.iter().find(|slug| slug.as_str() == name) {
+            return Ok(slug.clone());
+        }
+        let names: Vec<&str> = machines.iter().map(|slug| slug.as_str()).collect();
+        let message = format!("no machine `{name}` in the backup");
+        Err(Failure::new(ErrorKind::NotFound, message)
+            .hint(format!("there is: {}", names.join(", ")))
+            .into())
+    }
+}
+
+fn is_of_project(session: &IndexEntry, part: &str) -> bool {
+    let part = part.to_lowercase();
+    let names = [Some(&session.project_hash), session.cwd.as_ref()];
+    names.into_iter().flatten().any(|name| name.to_lowercase().contains(&part))
+}
+
+/// Copies of one id count as one where no machine has it twice.
+fn is_one_session(hits: &[&IndexEntry]) -> bool {
+    let same_id = hits.iter().all(|hit| hit.uuid == hits[0].uuid);
+    let mut machines: Vec<&str> = hits.iter().map(|hit| hit.machine.as_str()).collect();
+    machines.sort_unstable();
+    machines.dedup();
+    same_id && machines.len() == hits.len()
+}
+
+fn ambiguous(argument: &str, hits: &[&IndexEntry]) -> Failure {
+    let candidates: Vec<_> = hits
+        .iter()
+        .map(|hit| {
+            json!({
+                "uuid": hit.uuid,
+                "projectHash": hit.project_hash,
+                "machine": hit.machine,
+                "title": hit.title,
+                "cwd": hit.cwd,
+                "lastActivity": hit.last_activity,
+            })
+        })
+        .collect();
+    let message = format!("`{argument}` fits {} sessions", hits.len());
+    Failure::new(ErrorKind::Ambiguous, message)
+        .hint("give more of the id, or narrow it with --project or --machine")
+        .detail("candidates", candidates.into())
+}
+
+/// A day or a moment as people type it: `2026-11-20`, or RFC 3339.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where it is neither.
+pub fn parse_moment(text: &str, end: DayEnd) -> Result<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.to_utc());
+    }
+    let day: Option<NaiveDate> = text.parse().ok();
+    let time = day.and_then(|day| match end {
+        DayEnd::First => day.and_hms_opt(0, 0, 0),
+        DayEnd::Last => day.and_hms_milli_opt(23, 59, 59, 999),
+    });
+    time.map(|time| time.and_utc()).ok_or_else(|| {
+        Failure::new(ErrorKind::Usage, format!("`{text}` is no date"))
+            .hint("write it like 2026-11-20 or 2026-11-20T03:00:00Z; times are UTC")
+            .into()
+    })
+}
+
+/// Which end of a day a date stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayEnd {
+    /// Its first moment.
+    First,
+    /// Its last moment.
+    Last,
+}

@@ -1,0 +1,152 @@
+//! `session-index.json`: every machine's sessions in one file, derived from the ledgers.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::layout::LedgerName;
+use super::ledger::{Entry, Ledger};
+use super::manifest::{VERSION, stamp};
+use crate::session::MachineSlug;
+use crate::source::Kind;
+
+/// All sessions, sorted by machine, project and id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    /// The version of the tool that wrote it.
+    pub version: String,
+    /// RFC 3339, UTC, whole seconds.
+    pub generated_at: String,
+    /// One per session.
+    pub sessions: Vec<IndexEntry>,
+}
+
+/// A session as lists show it. The first five keys are those of the old tool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IndexEntry {
+    /// The session's id.
+    pub uuid: String,
+    /// Its project folder's name.
+    pub project_hash: String,
+    /// Its machine's folder.
+    pub machine: String,
+    /// Bytes of its archive.
+    pub size_bytes: u64,
+    /// When its present content was stored, RFC 3339, UTC, whole seconds.
+    pub backed_up_at: String,
+    /// The true path of its working folder, from its records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Its title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its first prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_prompt: Option<String>,
+    /// Messages, where they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u64>,
+    /// Bytes of the transcript itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncompressed_bytes: Option<u64>,
+    /// Time of its last record, or of the file's last change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<DateTime<Utc>>,
+    /// Since when the source lacks it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<DateTime<Utc>>,
+    /// How many earlier versions are kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub versions: u64,
+    /// Messages of earlier versions that the present one lacks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost_messages: u64,
+    /// The user has taken note of that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledged: bool,
+    /// Only side files are left of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_transcript: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Index {
+    /// Reads the index's text.
+    ///
+    /// # Errors
+    /// Where it is no index.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        serde_json::from_slice(text).context("the session index is damaged")
+    }
+
+    /// Puts one project's sessions in the place of what the index had of it.
+    pub fn replace(&mut self, machine: &MachineSlug, name: &LedgerName, ledger: &Ledger) {
+        self.sessions.retain(|session| {
+            session.machine != machine.as_str()
+                || LedgerName::of_project(&session.project_hash) != *name
+        });
+        self.sessions.extend(sessions_of(machine, ledger));
+    }
+
+    /// The index's text, sorted, stamped with this time.
+    ///
+    /// # Errors
+    /// Never in practice: every field can be written as JSON.
+    pub fn to_text(&mut self, now: DateTime<Utc>) -> Result<Vec<u8>> {
+        self.version = VERSION.into();
+        self.generated_at = stamp(now);
+        let key = |s: &IndexEntry| (s.machine.clone(), s.project_hash.clone(), s.uuid.clone());
+        self.sessions.sort_by_cached_key(key);
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// A project's sessions: one per transcript, and one per session of which only side files are left.
+fn sessions_of(machine: &MachineSlug, ledger: &Ledger) -> Vec<IndexEntry> {
+    let mut sessions: BTreeMap<String, IndexEntry> = BTreeMap::new();
+    for entry in ledger.entries.values() {
+        let (Some(project), Some(id)) = (entry.path.project(), entry.path.session()) else {
+            continue;
+        };
+        let is_known = sessions.get(id.as_str()).is_some_and(|known| !known.without_transcript);
+        if is_known || (entry.kind != Kind::Transcript && sessions.contains_key(id.as_str())) {
+            continue;
+        }
+        let line = index_entry(machine, project.as_str(), id.as_str(), entry);
+        sessions.insert(id.as_str().to_owned(), line);
+    }
+    sessions.into_values().collect()
+}
+
+fn index_entry(machine: &MachineSlug, project: &str, id: &str, entry: &Entry) -> IndexEntry {
+    let session = entry.content.session.clone().unwrap_or_default();
+    let is_transcript = entry.kind == Kind::Transcript;
+    IndexEntry {
+        uuid: id.to_owned(),
+        project_hash: project.to_owned(),
+        machine: machine.as_str().to_owned(),
+        size_bytes: entry.content.stored_bytes(),
+        backed_up_at: stamp(entry.last_seen),
+        cwd: session.cwd,
+        title: session.title,
+        first_prompt: session.first_prompt,
+        messages: is_transcript.then_some(session.messages),
+        uncompressed_bytes: is_transcript.then_some(entry.content.length),
+        last_activity: session.last_record.or(Some(entry.content.modified)),
+        gone_since: entry.gone_since,
+        versions: entry.versions.len() as u64,
+        lost_messages: entry.lost_messages(),
+        acknowledged: entry.acknowledged,
+        without_transcript: !is_transcript,
+    }
+}

@@ -1,0 +1,388 @@
+//! Where things lie below a machine's folder, and how a source's names become names there.
+//!
+//! A stored name is the source's name, escaped: a name that git refuses or obeys (`.git…`), a
+//! control character, a backslash, a byte that is no UTF-8 and `%` itself become `%XX`. A `%` that
+//! is not followed by two hex digits can therefore never come from a source, and marks names that
+//! we make ourselves.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::session::{MachineSlug, ProjectId, SessionId};
+use crate::source::Kind;
+
+/// Below this many bytes, a name with any of our suffixes fits into a file system's 255.
+const LONGEST_NAME: usize = 240;
+/// The ledger of everything that belongs to no project.
+const HOME_LEDGER: &str = "%home";
+
+/// The folder of all machines.
+pub const MACHINES: &str = "machines";
+
+/// A machine's folder, below the repository's root.
+#[must_use]
+pub fn machine_folder(machine: &MachineSlug) -> String {
+    format!("{MACHINES}/{machine}")
+}
+
+/// A file's name below its machine's folder: escaped, UTF-8, `/` between its parts.
+///
+/// By construction no part is empty, `.` or `..`, even after its escapes are undone, so the name
+/// can be joined to a folder without leaving it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EntryPath(String);
+
+impl EntryPath {
+    /// The stored name of a file of the Claude home.
+    #[must_use]
+    pub fn from_source(relative: &Path, kind: Kind) -> Self {
+        let mut parts: Vec<String> = Vec::new();
+        if kind == Kind::Config {
+            parts.push("config".into());
+        }
+        parts.extend(relative.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(escape(&bytes_of(name))),
+            _ => None,
+        }));
+        Self(parts.join("/"))
+    }
+
+    /// Checks a name that stood in a file.
+    ///
+    /// # Errors
+    /// Where a part is empty, leads elsewhere, or is not escaped as we would.
+    pub fn parse(name: impl Into<String>) -> Result<Self> {
+        let name = name.into();
+        for part in name.split('/') {
+            let plain = unescape(part);
+            let leads_elsewhere = plain.is_empty()
+                || plain == b"."
+                || plain == b".."
+                || plain.iter().any(|&b| b == b'/' || b == 0);
+            if leads_elsewhere || escape(&plain) != part {
+                bail!("`{}` is no name of a stored file", name.escape_default());
+            }
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where the file lives below a Claude home.
+    #[must_use]
+    pub fn to_source(&self) -> PathBuf {
+        let below_home = self.0.strip_prefix("config/").unwrap_or(&self.0);
+        below_home.split('/').map(|part| path_of(unescape(part))).collect()
+    }
+
+    /// The project it belongs to, by its folder's name.
+    #[must_use]
+    pub fn project(&self) -> Option<ProjectId> {
+        let mut parts = self.0.split('/');
+        (parts.next() == Some("projects")).then_some(())?;
+        let project = parts.next()?;
+        parts.next()?;
+        ProjectId::new(project).ok()
+    }
+
+    /// The session it belongs to: its own transcript's, or that of the folder it lies in.
+    ///
+    /// Sub-agents of the older layout lie beside the transcripts and name no session.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        let mut parts = self.0.split('/').skip(1);
+        self.project()?;
+        let name = parts.nth(1)?;
+        if parts.next().is_none() {
+            let id = name.strip_suffix(".jsonl").filter(|id| !id.starts_with("agent-"))?;
+            return SessionId::new(id).ok();
+        }
+        (name != "memory").then(|| SessionId::new(name).ok())?
+    }
+
+    /// The ledger that its line stands in.
+    #[must_use]
+    pub fn ledger(&self) -> LedgerName {
+        self.project()
+            .map_or_else(|| LedgerName(HOME_LEDGER.into()), |p| LedgerName::of_project(p.as_str()))
+    }
+
+    /// Where this path's earlier versions lie, without number and suffix.
+    #[must_use]
+    pub fn versions_folder(&self) -> String {
+        let name = match self.0.strip_prefix("projects/") {
+            Some(below) => below.strip_suffix(".jsonl").unwrap_or(below).to_owned(),
+            None => format!("{HOME_LEDGER}/{}", self.0),
+        };
+        format!("versions/{name}")
+    }
+}
+
+impl fmt::Display for EntryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for EntryPath {
+    type Error = anyhow::Error;
+    fn try_from(name: String) -> Result<Self> {
+        Self::parse(name)
+    }
+}
+
+impl From<EntryPath> for String {
+    fn from(path: EntryPath) -> String {
+        path.0
+    }
+}
+
+/// The name of a ledger: a project's folder name, cut to what a file system takes, or the one for all the rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LedgerName(String);
+
+impl LedgerName {
+    /// The ledger of a project's files.
+    #[must_use]
+    pub fn of_project(project: &str) -> Self {
+        Self(fit(project))
+    }
+
+    /// The ledger whose file has this name, without its folder.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        name.strip_suffix(".jsonl").filter(|stem| !stem.is_empty()).map(|stem| Self(stem.into()))
+    }
+
+    /// Its file below a machine's folder.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("ledger/{}.jsonl", self.0)
+    }
+
+    /// True for a project's.
+    #[must_use]
+    pub fn is_projects(&self) -> bool {
+        self.0 != HOME_LEDGER
+    }
+}
+
+/// How a file's bytes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Archive format 1.
+    Sectioned,
+    /// Any gzip, as another tool made it; becomes sectioned when the file grows.
+    Gzip,
+    /// The bytes themselves.
+    Plain,
+}
+
+/// The form for a new file: what grows is compressed and versioned, what is rewritten is kept as is.
+#[must_use]
+pub fn form(path: &EntryPath, kind: Kind) -> Form {
+    match kind {
+        Kind::Transcript | Kind::Subagent | Kind::ToolResult => Form::Sectioned,
+        Kind::History | Kind::Paste | Kind::FileHistory => Form::Sectioned,
+        Kind::Sidecar if path.as_str().ends_with(".jsonl") => Form::Sectioned,
+        _ => Form::Plain,
+    }
+}
+
+/// The file names, below the machine's folder, of the `count` parts of what is kept at `base`.
+///
+/// ```text
+/// projects/p/u.jsonl  →  projects/p/u.jsonl.gz, projects/p/u.jsonl.002.gz, …
+/// ```
+#[must_use]
+pub fn part_name(base: &str, form: Form, number: u32) -> String {
+    let base = on_disk(base);
+    match (form, number) {
+        (Form::Plain, _) => base,
+        (_, 1) => format!("{}.gz", unlike_a_part(base)),
+        _ => format!("{}.{number:03}.gz", unlike_a_part(base)),
+    }
+}
+
+/// A compressed file whose own name ends like a part's (`x.002`) has that dot escaped.
+fn unlike_a_part(base: String) -> String {
+    match base.rsplit_once('.') {
+        Some((stem, end)) if end.len() == 3 && end.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{stem}%2E{end}")
+        }
+        _ => base,
+    }
+}
+
+fn on_disk(path: &str) -> String {
+    if path.len() <= LONGEST_NAME {
+        return path.to_owned();
+    }
+    path.split('/').map(fit).collect::<Vec<_>>().join("/")
+}
+
+/// Shortens one name that a file system would refuse, keeping it unique by a piece of its hash.
+fn fit(name: &str) -> String {
+    if name.len() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let hash = Sha256::digest(name.as_bytes());
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut end = LONGEST_NAME - hash.len() - 2;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}%~{hash}", &name[..end])
+}
+
+fn escape(name: &[u8]) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for (index, chunk) in name.utf8_chunks().enumerate() {
+        for (at, c) in chunk.valid().char_indices() {
+            let first = index == 0 && at == 0;
+            if c == '%' || c == '\\' || c.is_control() || (first && c == '.' && is_gits(name)) {
+                let mut buffer = [0; 4];
+                c.encode_utf8(&mut buffer).bytes().for_each(|b| push_escape(&mut escaped, b));
+            } else {
+                escaped.push(c);
+            }
+        }
+        chunk.invalid().iter().for_each(|&b| push_escape(&mut escaped, b));
+    }
+    escaped
+}
+
+fn push_escape(text: &mut String, byte: u8) {
+    text.push_str(&format!("%{byte:02X}"));
+}
+
+/// Names that git refuses in a tree (`.git`) or obeys when it checks one out (`.gitattributes`).
+fn is_gits(name: &[u8]) -> bool {
+    name.len() >= 4 && name[..4].eq_ignore_ascii_case(b".git")
+}
+
+fn unescape(name: &str) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        match (first, hex_pair(after)) {
+            (b'%', Some(byte)) => {
+                plain.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                plain.push(first);
+                rest = after;
+            }
+        }
+    }
+    plain
+}
+
+fn hex_pair(text: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(text.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(unix)]
+fn bytes_of(name: &std::ffi::OsStr) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    name.as_bytes().to_vec()
+}
+
+#[cfg(not(unix))]
+fn bytes_of(name: &std::ffi::OsStr) -> Vec<u8> {
+    name.to_string_lossy().into_owned().into_bytes()
+}
+
+#[cfg(unix)]
+fn path_of(name: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(name).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(name: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&name).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(source: &str, kind: Kind) -> EntryPath {
+        EntryPath::from_source(Path::new(source), kind)
+    }
+
+    #[test]
+    fn plain_names_stay_as_they_are() {
+        let path = entry("projects/-home-dev/1b93-u.jsonl", Kind::Transcript);
+        assert_eq!(path.as_str(), "projects/-home-dev/1b93-u.jsonl");
+        assert_eq!(part_name(path.as_str(), Form::Sectioned, 1), format!("{path}.gz"));
+        assert_eq!(part_name(path.as_str(), Form::Sectioned, 2), format!("{path}.002.gz"));
+        assert_eq!(path.ledger().file(), "ledger/-home-dev.jsonl");
+        assert_eq!(path.versions_folder(), "versions/-home-dev/1b93-u");
+        assert_eq!(path.session().unwrap().as_str(), "1b93-u");
+    }
+
+    #[test]
+    fn what_git_would_refuse_or_obey_is_escaped_and_comes_back() {
+        for name in [".git", ".GIT", ".gitignore", ".gitattributes", "a\nb", "100%.md", "a\\b"] {
+            let path = entry(&format!("skills/x/{name}"), Kind::Config);
+            assert!(!path.as_str().contains("/.git"), "{path}");
+            assert_eq!(path.to_source(), Path::new("skills/x").join(name));
+        }
+    }
+
+    #[test]
+    fn sidecars_belong_to_the_session_of_their_folder() {
+        let path = entry("projects/p/s-1/subagents/agent-2.jsonl", Kind::Subagent);
+        assert_eq!(path.session().unwrap().as_str(), "s-1");
+        assert_eq!(entry("projects/p/memory/MEMORY.md", Kind::Memory).session(), None);
+        assert_eq!(entry("history.jsonl", Kind::History).ledger().file(), "ledger/%home.jsonl");
+    }
+
+    #[test]
+    fn a_name_that_would_leave_the_folder_is_refused() {
+        for name in ["", "a//b", "/a", "../a", "projects/../x", "a/%2E%2E", "a/%2Fb", "a/%00", "%"]
+        {
+            assert!(EntryPath::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_session_named_like_a_part_is_not_taken_for_one() {
+        assert_eq!(part_name("p/u.jsonl.002", Form::Sectioned, 1), "p/u.jsonl%2E002.gz");
+    }
+
+    #[test]
+    fn a_name_of_255_bytes_fits_with_its_suffix() {
+        let long = "x".repeat(255);
+        let name = part_name(&format!("projects/{long}/{long}"), Form::Sectioned, 999);
+        assert!(name.split('/').all(|part| part.len() <= 255), "{name}");
+        assert!(LedgerName::of_project(&long).file().len() <= 255);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_survives_the_round_trip(name in proptest::collection::vec(any::<u8>(), 1..60)) {
+            let name: Vec<u8> = name.into_iter().filter(|b| *b != b'/' && *b != 0).collect();
+            prop_assume!(!name.is_empty() && name != b"." && name != b"..");
+            let relative = Path::new("projects/p").join(path_of(name));
+            let path = EntryPath::from_source(&relative, Kind::Sidecar);
+            prop_assert_eq!(path.to_source(), relative);
+            prop_assert_eq!(EntryPath::parse(path.as_str()).unwrap(), path);
+        }
+    }
+}

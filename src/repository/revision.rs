@@ -1,0 +1,408 @@
+//! The one way to change what is stored: gathered, committed at one point, then put in place.
+//!
+//! The branch moving is that point. Before it, nothing of the work tree has changed; after it, the
+//! work tree is made equal to the commit, and a journal lets the next run finish what a crash cut
+//! off. Whatever the work tree lacks can be made again from the commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Repository;
+use super::layout::{EntryPath, LedgerName, machine_folder};
+use super::ledger::{Content, Entry, Ledger, StoredPart};
+use super::manifest::Manifest;
+use crate::fs::{
+    PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
+    set_mode, write_atomic, write_durable,
+};
+use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits};
+
+/// Changes under way.
+pub struct Revision<'a> {
+    repository: &'a Repository,
+    batch: Option<Batch<'a>>,
+    edits: TreeEdits,
+    ledgers: BTreeMap<LedgerName, Ledger>,
+    touched: BTreeSet<LedgerName>,
+    placements: Vec<Placement>,
+    files: u64,
+}
+
+/// A finished file waiting outside the work tree.
+#[derive(Debug)]
+pub struct Staged {
+    /// Where it waits; it is renamed into place.
+    pub path: PathBuf,
+    /// Its blob.
+    pub id: ObjectId,
+    /// Its bytes.
+    pub length: u64,
+    /// What it was made from.
+    pub origin: Origin,
+}
+
+impl Staged {
+    /// Bytes that it has and its earlier form had not.
+    #[must_use]
+    pub fn growth(&self) -> u64 {
+        match self.origin {
+            Origin::New => self.length,
+            Origin::Grown { common, .. } => self.length.saturating_sub(common),
+        }
+    }
+}
+
+/// What git can store a staged file against.
+#[derive(Debug)]
+pub enum Origin {
+    /// Nothing it knows.
+    New,
+    /// It begins with so many bytes of an earlier blob.
+    Grown {
+        /// The earlier blob.
+        previous: ObjectId,
+        /// Leading bytes that both have.
+        common: u64,
+    },
+}
+
+enum Placement {
+    Staged { from: PathBuf, to: PathBuf, mode: u32 },
+    Moved { from: PathBuf, to: PathBuf },
+    Removed(PathBuf),
+}
+
+impl<'a> Revision<'a> {
+    pub(super) fn begin(repository: &'a Repository) -> Self {
+        Self {
+            repository,
+            batch: None,
+            edits: TreeEdits::default(),
+            ledgers: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            placements: Vec::new(),
+            files: 0,
+        }
+    }
+
+    /// Opened when there is something to store: a run without news writes nothing.
+    fn batch(&mut self) -> Result<&mut Batch<'a>> {
+        if self.batch.is_none() {
+            self.batch = Some(self.repository.vault.begin()?);
+        }
+        self.batch.as_mut().context("a batch that was just begun")
+    }
+
+    /// A file's line, if it has one.
+    ///
+    /// # Errors
+    /// Where its ledger cannot be read.
+    pub fn entry(&mut self, path: &EntryPath) -> Result<Option<&Entry>> {
+        Ok(self.ledger(&path.ledger())?.entries.get(path))
+    }
+
+    /// Sets a file's line.
+    ///
+    /// # Errors
+    /// Where its ledger cannot be read.
+    pub fn set_entry(&mut self, entry: Entry) -> Result<()> {
+        let name = entry.path.ledger();
+        self.ledger(&name)?.entries.insert(entry.path.clone(), entry);
+        self.touched.insert(name);
+        self.files += 1;
+        Ok(())
+    }
+
+    /// Takes a file's line away; for a move, which gives it a new one elsewhere.
+    ///
+    /// # Errors
+    /// Where its ledger cannot be read.
+    pub fn take_entry(&mut self, path: &EntryPath) -> Result<()> {
+        let name = path.ledger();
+        self.ledger(&name)?.entries.remove(path);
+        self.touched.insert(name);
+        Ok(())
+    }
+
+    /// Stores a staged file under a name below this machine's folder.
+    ///
+    /// # Errors
+    /// Where it cannot be read back or git cannot be written.
+    pub fn put(&mut self, name: &str, staged: Staged, mode: FileMode) -> Result<()> {
+        match staged.origin {
+            Origin::New => self.batch()?.add_file(&staged.path, staged.id, staged.length)?,
+            Origin::Grown { previous, common } => {
+                let Staged { path, id, length, .. } = &staged;
+                self.batch()?.add_grown(path, *id, *length, previous, common)?;
+            }
+        }
+        self.edits.put(self.in_tree(name), staged.id, mode);
+        let to = self.work_file(name);
+        let mode = work_tree_mode(mode);
+        self.placements.push(Placement::Staged { from: staged.path, to, mode });
+        Ok(())
+    }
+
+    /// Gives the files of a content other names; their bytes stay as they are.
+    pub fn rename(&mut self, path: &EntryPath, content: &Content, to: &Content) {
+        let targets = to.files(path);
+        for ((from, part), (to, _)) in content.files(path).into_iter().zip(targets) {
+            self.rename_file(&from, &to, part, content.file_mode());
+        }
+    }
+
+    /// Gives one file another name.
+    pub fn rename_file(&mut self, from: &str, to: &str, part: &StoredPart, mode: FileMode) {
+        if from == to {
+            return;
+        }
+        self.edits.remove(self.in_tree(from));
+        self.edits.put(self.in_tree(to), part.blob, mode);
+        let (from, to) = (self.work_file(from), self.work_file(to));
+        self.placements.push(Placement::Moved { from, to });
+    }
+
+    /// Takes a file out of the present state; its blob stays in git's history.
+    pub fn remove(&mut self, name: &str) {
+        self.edits.remove(self.in_tree(name));
+        self.placements.push(Placement::Removed(self.work_file(name)));
+    }
+
+    /// Takes a path below the root out of the present state, and leaves its file alone.
+    pub fn forget(&mut self, path: &Path) {
+        if let Some(name) = path.to_str() {
+            self.edits.remove(name);
+        }
+    }
+
+    /// Takes a path below the root out of the present state, and its file away.
+    pub fn forget_and_remove(&mut self, path: &Path) {
+        self.forget(path);
+        self.placements.push(Placement::Removed(self.repository.root().join(path)));
+    }
+
+    /// True while nothing was changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty() && self.touched.is_empty()
+    }
+
+    /// The ledgers that were changed, as they are now.
+    pub fn changed_ledgers(&self) -> impl Iterator<Item = (&LedgerName, &Ledger)> {
+        self.touched.iter().filter_map(|name| Some((name, self.ledgers.get(name)?)))
+    }
+
+    /// Commits everything and puts it in place; `None` where nothing was changed.
+    ///
+    /// # Errors
+    /// Before the branch moves: nothing has changed. After: the next run finishes the rest.
+    pub fn commit(mut self, manifest: &Manifest, size: &str) -> Result<Option<ObjectId>> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        for name in std::mem::take(&mut self.touched) {
+            let text = self.ledger(&name)?.to_text()?;
+            self.put_text(&name.file(), &text)?;
+        }
+        self.put_text("manifest.json", &manifest.to_text()?)?;
+        self.put_text(".gitattributes", ATTRIBUTES)?;
+        self.put_ignore_lines()?;
+        self.write_journal()?;
+        let info = self.commit_info(size);
+        let batch = self.batch.take().context("texts were just stored")?;
+        let id = batch.commit(&self.edits, &info)?;
+        // What is renamed must leave its place before something else comes there.
+        self.placements.sort_by_key(Placement::order);
+        self.placements.iter().try_for_each(place)?;
+        refresh_index(self.repository, &self.edits);
+        Ok(id)
+    }
+
+    fn commit_info(&self, size: &str) -> CommitInfo {
+        let env = self.repository.env();
+        let xdg = env.variable("XDG_CONFIG_HOME").map(Path::new);
+        let time = env.local(env.now());
+        let (when, files) = (time.format("%Y-%m-%d %H:%M"), self.files);
+        CommitInfo {
+            message: format!("backup {when} — {files} files, {size} total"),
+            author: Author::find(&env.home, xdg, &env.host),
+            time,
+        }
+    }
+
+    /// Stores a small text under a name below this machine's folder.
+    fn put_text(&mut self, name: &str, text: &[u8]) -> Result<()> {
+        let in_tree = self.in_tree(name);
+        self.put_text_at(&in_tree, text)
+    }
+
+    fn put_text_at(&mut self, in_tree: &str, text: &[u8]) -> Result<()> {
+        let previous = self.repository.vault.find(in_tree)?.map(|file| file.id);
+        let to = self.repository.root().join(in_tree);
+        if previous == Some(ObjectId::of_bytes(text)) && to.exists() {
+            return Ok(());
+        }
+        let id = self.batch()?.add_bytes(text, previous)?;
+        self.edits.put(in_tree, id, FileMode::Plain);
+        let stage = self.repository.stage_dir()?;
+        let from = stage.join(format!("text-{}", self.placements.len()));
+        write_atomic(&from, text, PRIVATE_FILE)?;
+        self.placements.push(Placement::Staged { from, to, mode: PRIVATE_FILE });
+        Ok(())
+    }
+
+    /// Adds our lines to the root's `.gitignore`, leaving what stands there.
+    fn put_ignore_lines(&mut self) -> Result<()> {
+        let present = read_if_exists(&self.repository.root().join(".gitignore"))?;
+        let text = String::from_utf8_lossy(present.as_deref().unwrap_or_default()).into_owned();
+        let missing = IGNORED.iter().filter(|line| !text.lines().any(|l| l.trim_end() == **line));
+        let missing: Vec<&str> = missing.copied().collect();
+        if missing.is_empty() && self.repository.vault.find(".gitignore")?.is_some() {
+            return Ok(());
+        }
+        let mut text = text;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        missing.iter().for_each(|line| text.extend([line, "\n"]));
+        self.put_text_at(".gitignore", text.as_bytes())
+    }
+
+    fn ledger(&mut self, name: &LedgerName) -> Result<&mut Ledger> {
+        if !self.ledgers.contains_key(name) {
+            let ledger = self.repository.ledger(&self.repository.machine, name)?;
+            self.ledgers.insert(name.clone(), ledger);
+        }
+        self.ledgers.get_mut(name).context("a ledger that was just put there")
+    }
+
+    fn in_tree(&self, name: &str) -> String {
+        format!("{}/{name}", machine_folder(&self.repository.machine))
+    }
+
+    fn work_file(&self, name: &str) -> PathBuf {
+        self.repository.work_file(&self.repository.machine, name)
+    }
+
+    fn write_journal(&self) -> Result<()> {
+        let root = self.repository.root();
+        let mut names = BTreeSet::new();
+        for placement in &self.placements {
+            match placement {
+                Placement::Staged { to, .. } => drop(names.insert(to)),
+                Placement::Removed(path) => drop(names.insert(path)),
+                Placement::Moved { from, to } => names.extend([from, to]),
+            }
+        }
+        let names: Vec<_> = names.iter().filter_map(|path| path.strip_prefix(root).ok()).collect();
+        write_durable(&journal(self.repository)?, &serde_json::to_vec(&names)?)?;
+        Ok(())
+    }
+}
+
+impl Placement {
+    fn order(&self) -> u8 {
+        match self {
+            Self::Moved { .. } => 0,
+            Self::Removed(_) => 1,
+            Self::Staged { .. } => 2,
+        }
+    }
+}
+
+/// Below the root, anchored: what is derived, or another run's.
+const IGNORED: [&str; 6] = [
+    "/manifest.json",
+    "/session-index.json",
+    "/backup.log",
+    "/launchd-stdout.log",
+    "/launchd-stderr.log",
+    "/cli.sh",
+];
+
+/// A plain checkout by hand gives every byte, whatever the user's git rewrites elsewhere.
+const ATTRIBUTES: &[u8] = b"* -text -filter -ident -working-tree-encoding\n";
+
+fn work_tree_mode(mode: FileMode) -> u32 {
+    if mode == FileMode::Executable { PRIVATE_DIR } else { PRIVATE_FILE }
+}
+
+fn place(placement: &Placement) -> Result<()> {
+    match placement {
+        Placement::Staged { from, to, mode } => {
+            make_room(to)?;
+            set_mode(from, *mode)?;
+            fs_err::rename(from, to)?;
+        }
+        Placement::Moved { from, to } => {
+            make_room(to)?;
+            match fs_err::rename(from, to) {
+                // What is not in the work tree is made again from git when it is wanted.
+                Err(error) if !is_missing(&error) => return Err(error.into()),
+                _ => {}
+            }
+            remove_empty_parents(from);
+        }
+        Placement::Removed(path) => {
+            remove_if_exists(path)?;
+            remove_empty_parents(path);
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder for a file; a file that stands where a folder must be has been moved before.
+fn make_room(path: &Path) -> Result<()> {
+    let folder = path.parent().context("a stored file lies in a folder")?;
+    Ok(create_private_dir(folder)?)
+}
+
+fn remove_empty_parents(path: &Path) {
+    // Only empty folders are taken, so the first one that is not ends it.
+    let _ = path.ancestors().skip(1).try_for_each(fs_err::remove_dir);
+}
+
+fn journal(repository: &Repository) -> Result<PathBuf> {
+    Ok(repository.vault.private_dir()?.join("journal"))
+}
+
+/// The index only serves a curious `git status`: where it cannot be written, the backup stands.
+fn refresh_index(repository: &Repository, edits: &TreeEdits) {
+    if let Some(problem) = repository.vault.refresh_index(edits).problem {
+        repository.warn(format!("git's index was not brought up to date: {problem}"));
+    }
+}
+
+/// Finishes what a run that died had committed but not put in place, and clears what it had staged.
+pub(super) fn heal(repository: &Repository) -> Result<()> {
+    let stage = repository.stage_dir()?;
+    fs_err::remove_dir_all(&stage)?;
+    let journal = journal(repository)?;
+    let Some(text) = read_if_exists(&journal)? else { return Ok(()) };
+    let names: Vec<String> = serde_json::from_slice(&text).unwrap_or_default();
+    let mut edits = TreeEdits::default();
+    for name in names {
+        heal_file(repository, &name, &mut edits)?;
+    }
+    if !edits.is_empty() {
+        refresh_index(repository, &edits);
+    }
+    Ok(remove_if_exists(&journal)?)
+}
+
+fn heal_file(repository: &Repository, name: &str, edits: &mut TreeEdits) -> Result<()> {
+    let path = repository.root().join(name);
+    let Some(committed) = repository.vault.find(name)? else {
+        return place(&Placement::Removed(path));
+    };
+    if ObjectId::of_file(&path).is_ok_and(|(id, _)| id == committed.id) {
+        return Ok(());
+    }
+    let is_executable = committed.mode == FileMode::Executable.number();
+    let mode = if is_executable { FileMode::Executable } else { FileMode::Plain };
+    write_atomic(&path, &repository.vault.read(committed.id)?, work_tree_mode(mode))?;
+    edits.put(name, committed.id, mode);
+    Ok(())
+}
