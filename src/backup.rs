@@ -1,0 +1,58 @@
+//! One backup from end to end: what `sync`, `init`, a timer and a button all call.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::backend::{self, Push};
+use crate::progress::Progress;
+use crate::repository::{Repository, migrate};
+use crate::source::{Roots, Scope};
+use crate::sync::{self, Reading, SyncOutcome};
+
+/// Whether the copy elsewhere is brought up to date too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    /// It is.
+    Now,
+    /// It waits for a later run.
+    Later,
+}
+
+/// What a backup did, here and elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupOutcome {
+    /// Here.
+    #[serde(flatten)]
+    pub sync: SyncOutcome,
+    /// This run brought the copy elsewhere up to date.
+    pub pushed: bool,
+    /// Elsewhere.
+    pub push: Push,
+    /// From the first look to the last word.
+    pub duration_ms: u64,
+}
+
+/// Takes over older layouts, saves what is new, and sends it on. The caller holds the lock.
+///
+/// # Errors
+/// Where the repository cannot be read or written. A copy that could not be sent is no error.
+pub fn run(
+    repository: &Repository,
+    roots: &Roots,
+    scope: Scope,
+    reading: Reading,
+    publishing: Publishing,
+    progress: &dyn Progress,
+) -> Result<BackupOutcome> {
+    let started = repository.env().now();
+    migrate::adopt(repository)?;
+    let sync = sync::run(repository, roots, scope, reading, progress)?;
+    let push = match publishing {
+        Publishing::Now => backend::publish(repository)?,
+        Publishing::Later => Push::NotConfigured,
+    };
+    let duration = repository.env().now() - started;
+    let duration_ms = duration.num_milliseconds().unsigned_abs();
+    Ok(BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms })
+}

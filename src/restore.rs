@@ -1,0 +1,289 @@
+//! Give back: which stored files go where, then writing them, all or nothing each.
+
+mod apply;
+mod target;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Serialize;
+
+pub use self::apply::{apply, foresee};
+use self::target::{Target, state_of};
+use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::index::IndexEntry;
+use crate::repository::ledger::{Content, Entry};
+use crate::session::MachineSlug;
+use crate::source::Kind;
+
+/// Which of a file's contents is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// The current one, unless it lost messages: then the fullest.
+    #[default]
+    Best,
+    /// The one with the most messages.
+    Fullest,
+    /// The one of this number; 0 is the current one.
+    Version(u32),
+}
+
+/// What to do where a target holds other bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflict {
+    /// Leave them.
+    #[default]
+    Keep,
+    /// Store them as a version, then replace them.
+    Displace,
+}
+
+/// Which time of change the files get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// Now, so that the agent's sweep does not take them at once.
+    #[default]
+    Now,
+    /// Those of the source.
+    Original,
+}
+
+/// Everything that a restore would do.
+#[derive(Debug, Default)]
+pub struct RestorePlan {
+    /// Each file.
+    pub items: Vec<Item>,
+    /// Which time the files get.
+    pub times: Times,
+}
+
+/// One file of a plan.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Whose folder it is stored in.
+    pub machine: MachineSlug,
+    /// Its line.
+    pub entry: Entry,
+    /// The content to give back.
+    pub content: Content,
+    /// Where it goes.
+    pub target: PathBuf,
+    /// What stands there now.
+    pub state: State,
+}
+
+/// What stands at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing.
+    Free,
+    /// The very bytes.
+    Same,
+    /// Fewer bytes than the backup has.
+    Shorter,
+    /// Other bytes.
+    Other,
+    /// Other bytes, which are to be displaced.
+    Displaced,
+    /// A place that must not be written to, and why.
+    Forbidden(String),
+}
+
+/// What a restore did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreOutcome {
+    /// Sessions that were given back.
+    pub restored: u64,
+    /// Sessions that stand where they belong.
+    pub skipped: u64,
+    /// Sessions of which a file could not be given back.
+    pub failed: u64,
+    /// All files.
+    pub files: FileCounts,
+    /// What could not be given back.
+    pub failures: Vec<FileFailure>,
+    /// Files that were left alone although the backup has more of them.
+    pub longer_in_backup: Vec<String>,
+    /// The written files.
+    #[serde(skip)]
+    pub written: Vec<PathBuf>,
+}
+
+/// Counts of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileCounts {
+    /// Written.
+    pub restored: u64,
+    /// Left as they stand.
+    pub skipped: u64,
+    /// Neither.
+    pub failed: u64,
+}
+
+/// A file that could not be given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileFailure {
+    /// Its target.
+    pub path: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Where restored files go.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Back to their names below this Claude home.
+    Home(PathBuf),
+    /// Below this folder, named from the project's folder on.
+    Folder(PathBuf),
+    /// The transcript alone, as this file.
+    File(PathBuf),
+}
+
+/// Plans one session: its transcript, sub-agents, tool results and other side files.
+///
+/// # Errors
+/// Where its ledger cannot be read or the version does not exist.
+pub fn plan_session(
+    repository: &Repository,
+    session: &IndexEntry,
+    wanted: Wanted,
+    place: &Place,
+    conflict: Conflict,
+) -> Result<RestorePlan> {
+    let machine = MachineSlug::new(session.machine.as_str())?;
+    let mut plan = RestorePlan::default();
+    for entry in entries_of(repository, &machine, session)? {
+        if matches!(place, Place::File(_)) && entry.kind != Kind::Transcript {
+            continue;
+        }
+        let target = match place {
+            Place::Home(home) => Target::below(home, &entry.path.to_source()),
+            Place::Folder(folder) => Target::below(folder, &below_project(&entry)),
+            Place::File(file) => Target::exact(file),
+        };
+        let content = choose(&entry, wanted)?.clone();
+        plan.items.push(item(&machine, entry, content, &target, conflict)?);
+    }
+    Ok(plan)
+}
+
+/// Plans everything: each session once, from the machine that has the most of it, and what belongs
+/// to no project from this machine or the one named.
+///
+/// # Errors
+/// Where a ledger cannot be read.
+pub fn plan_all(
+    repository: &Repository,
+    only: Option<&MachineSlug>,
+    home: &Path,
+    conflict: Conflict,
+) -> Result<RestorePlan> {
+    let machines = match only {
+        Some(machine) => vec![machine.clone()],
+        None => repository.machines()?,
+    };
+    let owners = owners_of_sessions(repository, &machines)?;
+    let home_machine = only.unwrap_or(&repository.machine);
+    let mut plan = RestorePlan::default();
+    let mut taken = BTreeMap::new();
+    for machine in &machines {
+        for (_, ledger) in repository.ledgers(machine)? {
+            for (path, entry) in ledger.entries {
+                let owner = match path.session() {
+                    Some(id) => owners.get(id.as_str()).unwrap_or(machine),
+                    None if path.project().is_some() => machine,
+                    None => home_machine,
+                };
+                let is_wanted = owner == machine && taken.insert(path.clone(), ()).is_none();
+                if is_wanted {
+                    let target = Target::below(home, &path.to_source());
+                    let content = choose(&entry, Wanted::Best)?.clone();
+                    plan.items.push(item(machine, entry, content, &target, conflict)?);
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// For each session that several machines have: the one with the fullest copy.
+fn owners_of_sessions(
+    repository: &Repository,
+    machines: &[MachineSlug],
+) -> Result<BTreeMap<String, MachineSlug>> {
+    type Weight = (Option<u64>, Option<u64>);
+    let mut best: BTreeMap<String, (Weight, MachineSlug)> = BTreeMap::new();
+    let sessions = repository.index()?.sessions;
+    // This machine comes first, so it wins where another has just as much.
+    for machine in machines {
+        for session in sessions.iter().filter(|session| session.machine == machine.as_str()) {
+            let weight = (session.messages, session.uncompressed_bytes);
+            let is_fuller = best.get(&session.uuid).is_none_or(|(known, _)| weight > *known);
+            if is_fuller {
+                best.insert(session.uuid.clone(), (weight, machine.clone()));
+            }
+        }
+    }
+    Ok(best.into_iter().map(|(id, (_, machine))| (id, machine)).collect())
+}
+
+/// All lines of one session.
+///
+/// # Errors
+/// Where its ledger cannot be read.
+pub fn entries_of(
+    repository: &Repository,
+    machine: &MachineSlug,
+    session: &IndexEntry,
+) -> Result<Vec<Entry>> {
+    use crate::repository::layout::LedgerName;
+    let ledger = repository.ledger(machine, &LedgerName::of_project(&session.project_hash))?;
+    let is_of_session = |entry: &Entry| {
+        entry.path.session().is_some_and(|id| id.as_str() == session.uuid)
+            && entry.path.project().is_some_and(|p| p.as_str() == session.project_hash)
+    };
+    Ok(ledger.entries.into_values().filter(is_of_session).collect())
+}
+
+/// The content that is meant; side files have no numbered versions of their own to choose from.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] where the transcript has no such version.
+pub fn choose(entry: &Entry, wanted: Wanted) -> Result<&Content> {
+    let version = match wanted {
+        Wanted::Version(0) => None,
+        Wanted::Version(number) if entry.kind == Kind::Transcript => {
+            let version = entry.versions.iter().find(|version| version.number == number);
+            Some(version.ok_or_else(|| {
+                let id = entry.path.session().map_or_else(String::new, String::from);
+                Failure::new(ErrorKind::NotFound, format!("session {id} has no version {number}"))
+                    .hint(format!("list them with `claude-backup versions {id}`"))
+            })?)
+        }
+        Wanted::Fullest => entry.fullest(),
+        Wanted::Best | Wanted::Version(_) => entry.preferred(),
+    };
+    Ok(version.map_or(&entry.content, |version| &version.content))
+}
+
+fn below_project(entry: &Entry) -> PathBuf {
+    entry.path.to_source().components().skip(2).collect()
+}
+
+fn item(
+    machine: &MachineSlug,
+    entry: Entry,
+    content: Content,
+    target: &Target,
+    conflict: Conflict,
+) -> Result<Item> {
+    let state = match state_of(target, &content)? {
+        State::Shorter | State::Other if conflict == Conflict::Displace => State::Displaced,
+        state => state,
+    };
+    Ok(Item { machine: machine.clone(), entry, content, target: target.path(), state })
+}

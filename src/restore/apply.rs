@@ -1,0 +1,201 @@
+//! A restore plan carried out, in parallel; one file's failure stops no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{FileFailure, Item, RestoreOutcome, RestorePlan, State, Times};
+use crate::error::{ErrorKind, Failure};
+use crate::fs::{PRIVATE_FILE, new_beside, persist};
+use crate::progress::Progress;
+use crate::repository::Repository;
+use crate::repository::ledger::Hash;
+use crate::source::{Kind, SourceFile, Stat};
+use crate::sync::{Found, store_displaced};
+
+const BUFFER: usize = 1 << 18;
+
+/// Writes what a plan says.
+///
+/// # Errors
+/// Where displaced bytes could not be kept (nothing is written then), or the user stopped it.
+pub fn apply(
+    repository: &Repository,
+    plan: &RestorePlan,
+    progress: &dyn Progress,
+) -> Result<RestoreOutcome> {
+    keep_displaced(repository, plan, progress)?;
+    let bytes = plan.items.iter().map(|item| item.content.length).sum();
+    progress.start("restoring", plan.items.len() as u64, bytes);
+    let mut order: Vec<&Item> = plan.items.iter().collect();
+    order.sort_by_key(|item| std::cmp::Reverse(item.content.length));
+    let results: Vec<(&Item, Result<Done>)> = order
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|item| {
+            let result = restore(repository, item, plan.times, progress);
+            progress.advance(1, item.content.length);
+            (item, result)
+        })
+        .collect();
+    progress.finish();
+    if progress.interrupted() {
+        let message = "stopped; what was written is whole, the rest is not there yet";
+        return Err(Failure::new(ErrorKind::Interrupted, message)
+            .hint("run it again; files that stand already are skipped")
+            .into());
+    }
+    Ok(outcome(results))
+}
+
+/// What would be done, without doing it.
+#[must_use]
+pub fn foresee(plan: &RestorePlan) -> RestoreOutcome {
+    outcome(plan.items.iter().map(|item| (item, foreseen(item))).collect())
+}
+
+enum Done {
+    Written,
+    Skipped,
+}
+
+fn foreseen(item: &Item) -> Result<Done> {
+    match &item.state {
+        State::Free | State::Displaced => Ok(Done::Written),
+        State::Same | State::Shorter | State::Other => Ok(Done::Skipped),
+        State::Forbidden(reason) => bail!("{reason}"),
+    }
+}
+
+fn keep_displaced(
+    repository: &Repository,
+    plan: &RestorePlan,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut displaced = Vec::new();
+    for item in plan.items.iter().filter(|item| item.state == State::Displaced) {
+        if !item.target.is_file() {
+            continue;
+        }
+        let stat = Stat::of(&fs_err::metadata(&item.target)?);
+        let relative = item.entry.path.to_source();
+        let (path, kind) = (item.target.clone(), item.entry.kind);
+        let file = SourceFile { relative, path, kind, stat };
+        displaced.push(Found { path: item.entry.path.clone(), file });
+    }
+    if displaced.is_empty() {
+        return Ok(());
+    }
+    store_displaced(repository, displaced, progress)
+        .context("what stands there now could not be kept, so nothing was replaced")
+}
+
+fn restore(
+    repository: &Repository,
+    item: &Item,
+    times: Times,
+    progress: &dyn Progress,
+) -> Result<Done> {
+    if let Done::Skipped = foreseen(item)? {
+        return Ok(Done::Skipped);
+    }
+    let mut file = new_beside(&item.target)?;
+    let bytes = repository.open_content(&item.machine, &item.entry.path, &item.content)?;
+    let (length, hash) = copy(bytes, file.as_file_mut(), progress)
+        .with_context(|| format!("`{}`", item.entry.path))?;
+    if length != item.content.length || hash != item.content.sha256 {
+        bail!("the backup's copy of `{}` is damaged; see `claude-backup verify`", item.entry.path);
+    }
+    if times == Times::Original {
+        file.as_file().set_modified(item.content.modified.into())?;
+    }
+    if item.state == State::Displaced {
+        persist(file, &item.target, mode_of(item))?;
+        return Ok(Done::Written);
+    }
+    crate::fs::set_mode(file.path(), mode_of(item))?;
+    match file.persist_noclobber(&item.target) {
+        Ok(_) => Ok(Done::Written),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            bail!("something was put at `{}` meanwhile", item.target.display())
+        }
+        Err(error) => {
+            Err(error.error).with_context(|| format!("failed to write `{}`", item.target.display()))
+        }
+    }
+}
+
+fn copy(
+    mut from: impl Read,
+    to: &mut impl Write,
+    progress: &dyn Progress,
+) -> io::Result<(u64, Hash)> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    let mut length = 0;
+    loop {
+        if progress.interrupted() {
+            return Err(io::Error::other("interrupted"));
+        }
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok((length, Hash::from(hasher)));
+        }
+        to.write_all(&buffer[..count])?;
+        hasher.update(&buffer[..count]);
+        length += count as u64;
+    }
+}
+
+/// Sessions and what belongs to them are their owner's alone, as the agent makes them; what the
+/// user wrote keeps its bits, but never lets others write.
+fn mode_of(item: &Item) -> u32 {
+    match item.entry.kind {
+        Kind::Transcript | Kind::Subagent | Kind::Sidecar | Kind::ToolResult => PRIVATE_FILE,
+        _ => item.content.mode & 0o755 | PRIVATE_FILE,
+    }
+}
+
+fn outcome(results: Vec<(&Item, Result<Done>)>) -> RestoreOutcome {
+    let mut outcome = RestoreOutcome::default();
+    let mut sessions: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    let mut longer = BTreeSet::new();
+    for (item, result) in results {
+        let (count, word) = match &result {
+            Ok(Done::Written) => (&mut outcome.files.restored, "restored"),
+            Ok(Done::Skipped) => (&mut outcome.files.skipped, "skipped"),
+            Err(_) => (&mut outcome.files.failed, "failed"),
+        };
+        *count += 1;
+        if let Some(id) = item.entry.path.session() {
+            sessions.entry(format!("{}/{id}", item.machine)).or_default().push(word);
+            if item.state == State::Shorter {
+                longer.insert(String::from(id));
+            }
+        }
+        match result {
+            Ok(Done::Written) => outcome.written.push(item.target.clone()),
+            Ok(Done::Skipped) => {}
+            Err(error) => outcome.failures.push(failure(&item.target, &error)),
+        }
+    }
+    for words in sessions.values() {
+        match () {
+            () if words.contains(&"failed") => outcome.failed += 1,
+            () if words.contains(&"restored") => outcome.restored += 1,
+            () => outcome.skipped += 1,
+        }
+    }
+    outcome.longer_in_backup = longer.into_iter().collect();
+    outcome.written.sort();
+    outcome.failures.sort_by(|a, b| a.path.cmp(&b.path));
+    outcome
+}
+
+fn failure(target: &Path, error: &anyhow::Error) -> FileFailure {
+    FileFailure { path: target.display().to_string(), error: format!("{error:#}") }
+}

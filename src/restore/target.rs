@@ -1,0 +1,92 @@
+//! Whether a place may be written to, and what stands there.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Result;
+
+use super::State;
+use crate::fs::is_missing;
+use crate::repository::ledger::{Content, Hash};
+
+/// A file's place below a folder that it must not leave.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    folder: PathBuf,
+    relative: PathBuf,
+}
+
+impl Target {
+    /// A name below a folder.
+    pub(super) fn below(folder: &Path, relative: &Path) -> Self {
+        Self { folder: folder.to_path_buf(), relative: relative.to_path_buf() }
+    }
+
+    /// A file that the user named.
+    pub(super) fn exact(file: &Path) -> Self {
+        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        Self { folder, relative: file.file_name().map(PathBuf::from).unwrap_or_default() }
+    }
+
+    /// The whole path.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(&self.relative)
+    }
+
+    /// Why this place must not be written to, if it must not.
+    fn forbidden(&self) -> Option<String> {
+        let is_plain = self.relative.components().all(|c| matches!(c, Component::Normal(_)));
+        if !is_plain || self.relative.as_os_str().is_empty() {
+            return Some("the name leads out of its folder".into());
+        }
+        let real_folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        let mut folder = real_folder.clone();
+        for part in self.relative.parent().into_iter().flat_map(Path::components) {
+            folder.push(part);
+            match folder.symlink_metadata() {
+                Ok(found) if found.is_dir() => {}
+                Ok(found) if found.is_symlink() => {
+                    let end = folder.canonicalize().ok();
+                    if !end.as_ref().is_some_and(|e| e.starts_with(&real_folder) && e.is_dir()) {
+                        let folder = folder.display();
+                        return Some(format!(
+                            "`{folder}` is a link that leads elsewhere; restore with --to, or put a folder in its place"
+                        ));
+                    }
+                }
+                Ok(_) => return Some(format!("`{}` is no folder", folder.display())),
+                // What is not there yet is made.
+                Err(error) if is_missing(&error) => return None,
+                Err(error) => return Some(format!("`{}`: {error}", folder.display())),
+            }
+        }
+        None
+    }
+}
+
+/// Compares a target with the bytes that should stand there.
+pub(super) fn state_of(target: &Target, content: &Content) -> Result<State> {
+    if let Some(reason) = target.forbidden() {
+        return Ok(State::Forbidden(reason));
+    }
+    let path = target.path();
+    let found = match path.symlink_metadata() {
+        Err(error) if is_missing(&error) => return Ok(State::Free),
+        Err(error) => return Ok(State::Forbidden(error.to_string())),
+        Ok(found) => found,
+    };
+    if found.is_dir() {
+        return Ok(State::Forbidden("a folder stands there".into()));
+    }
+    if !found.is_file() {
+        return Ok(State::Other);
+    }
+    Ok(match found.len().cmp(&content.length) {
+        std::cmp::Ordering::Less => State::Shorter,
+        std::cmp::Ordering::Greater => State::Other,
+        std::cmp::Ordering::Equal => match fs_err::File::open(&path).and_then(Hash::of) {
+            Ok((hash, _)) if hash == content.sha256 => State::Same,
+            Ok(_) => State::Other,
+            Err(error) => State::Forbidden(error.to_string()),
+        },
+    })
+}

@@ -1,0 +1,274 @@
+//! How the backup is, at one glance.
+
+use anyhow::Result;
+use chrono::{DateTime, Duration, Utc};
+use serde::Serialize;
+
+use crate::fs::read_if_exists;
+use crate::progress::Silent;
+use crate::repository::Repository;
+use crate::repository::index::IndexEntry;
+use crate::repository::manifest::{LastRun, MachineLine, VERSION, parse_stamp};
+use crate::repository::settings;
+use crate::source::{Kind, Roots, Scope, SourceFile};
+use crate::sync::{self, Change, Prepared, Reading, SyncPlan, size_words};
+
+/// Claude Code's own retention, where the settings name none.
+const DEFAULT_CLEANUP_DAYS: i64 = 30;
+/// Sessions this close to their sweep are told of.
+const SWEEP_WARNING_DAYS: i64 = 5;
+
+/// Everything that `status` tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// In one word.
+    pub health: Health,
+    /// In sentences, the worst first.
+    pub warnings: Vec<String>,
+    /// `local`, `github` or `git`.
+    pub mode: String,
+    /// The remote, without what is secret in it; nothing in local mode.
+    pub repo: Option<String>,
+    /// Where the backup lies.
+    pub backup_dir: String,
+    /// When content was last stored: the time of the last commit, RFC 3339; empty if never.
+    pub last_backup: String,
+    /// How the last run here ended.
+    pub last_run: Option<LastRun>,
+    /// What this machine's sessions take, as in `380M`.
+    pub backup_size: String,
+    /// The same in bytes.
+    pub backup_size_bytes: u64,
+    /// This machine's host name.
+    pub machine: String,
+    /// Its folder.
+    pub machine_slug: String,
+    /// The config profile.
+    pub config: Part,
+    /// The sessions of this machine.
+    pub sessions: Part,
+    /// Sessions of all machines.
+    pub index: IndexCount,
+    /// `active` or `inactive`.
+    pub scheduler: String,
+    /// `off`, `daily`, `6h`, `hourly`, or nothing.
+    pub schedule: String,
+    /// Sessions that the source lacks and the backup keeps.
+    pub gone: u64,
+    /// Sessions whose present bytes lack messages that an earlier version has.
+    pub lost: Vec<Loss>,
+    /// Files that are new or changed since the last backup.
+    pub pending: u64,
+    /// What Claude Code will delete soon.
+    pub at_risk: AtRisk,
+    /// Every machine in the backup.
+    pub machines: Vec<MachineLine>,
+}
+
+/// How the backup is, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Everything is saved.
+    #[default]
+    Ok,
+    /// There is no backup yet.
+    Never,
+    /// Sessions are about to be swept that are not saved.
+    AtRisk,
+    /// The last run could not save everything.
+    Incomplete,
+    /// A session lost messages at the source; the backup has them.
+    Loss,
+}
+
+/// A part of the backup in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// Files, or sessions.
+    pub files: u64,
+    /// Projects, for sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub projects: Option<u64>,
+    /// As in `380M`.
+    pub size: String,
+    /// The same in bytes.
+    pub size_bytes: u64,
+}
+
+/// Sessions of all machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct IndexCount {
+    /// How many.
+    pub sessions: u64,
+}
+
+/// A session that became shorter at the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// Its id.
+    pub uuid: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Messages that an earlier version has and the present one lacks.
+    pub lost_messages: u64,
+}
+
+/// Sessions that Claude Code's own sweep will delete soon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AtRisk {
+    /// Sessions that will be swept within `within_days`.
+    pub sessions: u64,
+    /// Those of them that the backup lacks, or has less of.
+    pub unsaved: u64,
+    /// How soon.
+    pub within_days: i64,
+    /// After how many days Claude Code deletes a session.
+    pub cleanup_days: i64,
+}
+
+/// Looks at the backup and at the source.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
+    let manifest = repository.root_manifest();
+    let mode = settings::mode(&repository.vault)?;
+    let head = repository.vault.head()?;
+    let index = repository.index()?.sessions;
+    let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
+    let size = manifest.sessions.size_bytes;
+    let mut status = Status {
+        version: VERSION.into(),
+        mode: mode.as_str().into(),
+        repo: repository.vault.remote_url()?.map(|url| without_secrets(&url)),
+        backup_dir: repository.root().display().to_string(),
+        last_backup: head.map(|head| head.time.to_rfc3339()).unwrap_or_default(),
+        last_run: manifest.last_run,
+        backup_size: size_words(size),
+        backup_size_bytes: size,
+        machine: repository.env().host.clone(),
+        machine_slug: repository.machine.to_string(),
+        config: part(manifest.config.files, None, manifest.config.size_bytes),
+        sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
+        index: IndexCount { sessions: index.len() as u64 },
+        scheduler: "inactive".into(),
+        schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
+        gone: index.iter().filter(|session| session.gone_since.is_some()).count() as u64,
+        lost: losses(&index),
+        pending: pending(&prepared.plan),
+        at_risk: at_risk(&prepared, roots, repository.env().now()),
+        machines: manifest.machines.unwrap_or_default(),
+        ..Status::default()
+    };
+    judge(&mut status);
+    Ok(status)
+}
+
+fn part(files: u64, projects: Option<u64>, size_bytes: u64) -> Part {
+    Part { files, projects, size: size_words(size_bytes), size_bytes }
+}
+
+fn losses(index: &[IndexEntry]) -> Vec<Loss> {
+    let lost = index.iter().filter(|session| session.lost_messages > 0 && !session.acknowledged);
+    lost.map(|session| Loss {
+        uuid: session.uuid.clone(),
+        title: session.title.clone(),
+        lost_messages: session.lost_messages,
+    })
+    .collect()
+}
+
+/// Files that a sync would store; what is gone is stored already.
+fn pending(plan: &SyncPlan) -> u64 {
+    plan.changes.iter().filter(|c| !matches!(c, Change::GoneAtSource(_))).count() as u64
+}
+
+fn at_risk(prepared: &Prepared, roots: &Roots, now: DateTime<Utc>) -> AtRisk {
+    let cleanup_days = cleanup_days(roots);
+    let swept_until = now - Duration::days(cleanup_days - SWEEP_WARNING_DAYS);
+    let limit = i128::from(swept_until.timestamp()) * 1_000_000_000;
+    let is_due = |file: &SourceFile| file.kind == Kind::Transcript && file.stat.mtime_ns <= limit;
+    let unsaved = prepared.plan.changes.iter().filter(|change| match change {
+        Change::Add(found) | Change::Grow(found) | Change::Compare(found) => is_due(&found.file),
+        Change::Move { .. } | Change::GoneAtSource(_) => false,
+    });
+    AtRisk {
+        sessions: prepared.listing.files.iter().filter(|file| is_due(file)).count() as u64,
+        unsaved: unsaved.count() as u64,
+        within_days: SWEEP_WARNING_DAYS,
+        cleanup_days,
+    }
+}
+
+/// `cleanupPeriodDays` of the settings.
+fn cleanup_days(roots: &Roots) -> i64 {
+    let settings = roots.primary().join("settings.json");
+    let text = read_if_exists(&settings).ok().flatten().unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    value["cleanupPeriodDays"].as_i64().filter(|days| *days > 0).unwrap_or(DEFAULT_CLEANUP_DAYS)
+}
+
+fn judge(status: &mut Status) {
+    let mut found: Vec<(Health, String)> = Vec::new();
+    if status.last_run.is_none() && status.last_backup.is_empty() {
+        let text = "nothing is saved yet; run `claude-backup sync`".to_owned();
+        found.push((Health::Never, text));
+    }
+    if status.at_risk.unsaved > 0 {
+        let AtRisk { unsaved, within_days, .. } = status.at_risk;
+        found.push((
+            Health::AtRisk,
+            format!(
+                "{unsaved} unsaved sessions will be deleted by Claude Code within {within_days} days; run `claude-backup sync`"
+            ),
+        ));
+    }
+    if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
+        let why = run.error.clone().unwrap_or_else(|| match run.unreadable {
+            1 => "1 file could not be read".into(),
+            count => format!("{count} files could not be read"),
+        });
+        let text = format!("the last run did not save everything: {why}; see `claude-backup sync`");
+        found.push((Health::Incomplete, text));
+    }
+    for loss in &status.lost {
+        let Loss { uuid, lost_messages, .. } = loss;
+        found.push((
+            Health::Loss,
+            format!(
+                "session {uuid} lost {lost_messages} messages at the source; the backup has them: `claude-backup restore {uuid} --force`"
+            ),
+        ));
+    }
+    status.health = found.first().map_or(Health::Ok, |(health, _)| *health);
+    status.warnings = found.into_iter().map(|(_, text)| text).collect();
+}
+
+/// A URL without user name and password.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+    let host = match (scheme, host.rsplit_once('@')) {
+        // The user of an ssh address is part of it and no secret; a password is.
+        ("ssh", Some((user, host))) => {
+            format!("{}@{host}", user.split(':').next().unwrap_or_default())
+        }
+        (_, Some((_, host))) => host.to_owned(),
+        (_, None) => host.to_owned(),
+    };
+    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+}
+
+/// The time of the last run here.
+#[must_use]
+pub fn last_run_time(status: &Status) -> Option<DateTime<Utc>> {
+    parse_stamp(&status.last_run.as_ref()?.at)
+}

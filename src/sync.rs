@@ -1,0 +1,148 @@
+//! Back up: find, compare, compress what is new, commit.
+
+mod apply;
+mod plan;
+mod store;
+mod survey;
+mod totals;
+
+use anyhow::Result;
+use serde::Serialize;
+
+pub use self::apply::{acknowledge, apply, store_displaced};
+pub use self::plan::{Change, Found, SyncPlan};
+pub(crate) use self::totals::size_words;
+use crate::progress::Progress;
+use crate::repository::cache::Cache;
+use crate::repository::{Repository, settings};
+use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Unreadable};
+
+/// Which files are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Those that look changed by size, times or inode.
+    Changed,
+    /// All.
+    Everything,
+}
+
+/// What a sync did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncOutcome {
+    /// Files of the config profile that were stored.
+    pub config: ConfigCount,
+    /// Sessions; nothing where only the config was asked for.
+    pub sessions: Option<SessionCount>,
+    /// All files, sessions and config included.
+    pub files: FileCount,
+    /// Sessions that became longer.
+    pub grown: u64,
+    /// Sessions that were cut or rewritten, and what the new bytes lack.
+    pub new_versions: Vec<NewVersion>,
+    /// Files that the source lacks and the backup keeps, in all.
+    pub gone_at_source: u64,
+    /// Of these, the ones that went missing since the last run.
+    pub newly_gone: u64,
+    /// What could not be saved.
+    pub unreadable: Vec<Unreadable>,
+    /// What was kept out because it may hold secrets.
+    pub denied: Vec<String>,
+    /// Bytes read from the source.
+    pub bytes_read: u64,
+    /// Bytes that the repository's archives grew by.
+    pub bytes_stored: u64,
+    /// The commit, if anything was new.
+    pub commit: Option<String>,
+    /// Sessions in the backup of this machine.
+    pub total_sessions: u64,
+}
+
+/// Counts of the config profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigCount {
+    /// New or changed files.
+    pub files_synced: u64,
+}
+
+/// Counts of sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SessionCount {
+    /// New ones.
+    pub added: u64,
+    /// Changed ones.
+    pub updated: u64,
+    /// Always 0: nothing is ever removed.
+    pub removed: u64,
+}
+
+/// Counts of files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileCount {
+    /// New ones.
+    pub added: u64,
+    /// Changed ones.
+    pub updated: u64,
+    /// Those that moved to another name.
+    pub moved: u64,
+    /// Those that are as they were.
+    pub unchanged: u64,
+}
+
+/// A session whose new bytes do not begin with the stored ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewVersion {
+    /// The session's id, or the file's name where it is none.
+    pub uuid: String,
+    /// Messages that the new bytes lack.
+    pub lost_messages: u64,
+}
+
+/// A plan and what it was made from.
+pub struct Prepared {
+    /// What is to be done.
+    pub plan: SyncPlan,
+    /// What the source has.
+    pub listing: Listing,
+    stored: Cache,
+}
+
+/// Compares the source with what is stored; changes nothing.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub fn plan(
+    repository: &Repository,
+    roots: &Roots,
+    scope: Scope,
+    reading: Reading,
+    progress: &dyn Progress,
+) -> Result<Prepared> {
+    let file_history = match settings::keeps_file_history(&repository.vault)? {
+        true => FileHistory::Keep,
+        false => FileHistory::Skip,
+    };
+    let options = Options { scope, file_history };
+    let listing = source::list(roots, &options, progress)?;
+    let stored = apply::stored(repository)?;
+    let plan = SyncPlan::new(&listing, &stored.files, options, reading);
+    Ok(Prepared { plan, listing, stored })
+}
+
+/// Plans and applies: the whole of a backup but the copy elsewhere.
+///
+/// # Errors
+/// Where the repository cannot be read or written. What could not be read at the source is part of
+/// the outcome.
+pub fn run(
+    repository: &Repository,
+    roots: &Roots,
+    scope: Scope,
+    reading: Reading,
+    progress: &dyn Progress,
+) -> Result<SyncOutcome> {
+    let prepared = plan(repository, roots, scope, reading, progress)?;
+    apply(repository, prepared, progress)
+}

@@ -1,0 +1,391 @@
+//! A plan carried out: files stored side by side, ledgers brought up to date, one commit.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use rayon::prelude::*;
+
+use super::plan::{Change, Found, SyncPlan};
+use super::store::{Job, Step, Store, Stored, Verdict};
+use super::totals::{machine_manifest, size_words, totals_of};
+use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
+use crate::error::{ErrorKind, Failure};
+use crate::progress::Progress;
+use crate::repository::Repository;
+use crate::repository::cache::{Cache, Known};
+use crate::repository::layout::{EntryPath, Form, form};
+use crate::repository::ledger::{Entry, Ledger};
+use crate::repository::manifest::parse_stamp;
+use crate::repository::revision::Revision;
+use crate::source::{Kind, Listing, Scope, Unreadable};
+
+/// What is stored, as far as a plan needs to know.
+///
+/// # Errors
+/// Where the repository cannot be read.
+pub(super) fn stored(repository: &Repository) -> Result<Cache> {
+    if let Some(cache) = repository.cache()? {
+        return Ok(cache);
+    }
+    let mut cache = Cache::new(repository.machine_tree()?);
+    for (name, ledger) in repository.ledgers(&repository.machine)? {
+        cache.totals.insert(name, totals_of(&ledger));
+        cache.files.extend(ledger.entries.values().map(|entry| {
+            let gone = entry.gone_since.is_some();
+            let length = entry.content.length;
+            let known = Known { kind: entry.kind, gone, stat: None, length, resume: None };
+            (entry.path.as_str().to_owned(), known)
+        }));
+    }
+    Ok(cache)
+}
+
+/// Carries out a plan and commits what it changed.
+///
+/// # Errors
+/// Where the repository cannot be written; the next run then starts from the last commit. What
+/// could not be read at the source is part of the outcome.
+pub fn apply(
+    repository: &Repository,
+    prepared: Prepared,
+    progress: &dyn Progress,
+) -> Result<SyncOutcome> {
+    let Prepared { plan, listing, stored } = prepared;
+    let mut run = Run::begin(repository, stored, plan.scope, &listing)?;
+    run.outcome.files.unchanged = plan.unchanged;
+    let Work { moves, files, mut gone } = Work::of(plan);
+    // Moves come first: what stands under an old name now depends on whether it was left.
+    let unmoved = run.store_moves(moves, progress)?;
+    gone.extend(unmoved.into_iter().filter(|path| !files.iter().any(|f| f.path == *path)));
+    run.store_files(files, progress)?;
+    for path in gone {
+        run.mark_gone(&path)?;
+    }
+    run.clear_the_way()?;
+    run.finish()
+}
+
+/// A plan's changes by what they ask for.
+#[derive(Default)]
+struct Work {
+    moves: Vec<(EntryPath, Found)>,
+    files: Vec<Found>,
+    gone: Vec<EntryPath>,
+}
+
+impl Work {
+    fn of(plan: SyncPlan) -> Self {
+        let mut work = Self::default();
+        for change in plan.changes {
+            match change {
+                Change::Move { from, to } => work.moves.push((from, to)),
+                Change::Add(found) | Change::Grow(found) | Change::Compare(found) => {
+                    work.files.push(found);
+                }
+                Change::GoneAtSource(path) => work.gone.push(path),
+            }
+        }
+        work
+    }
+}
+
+/// Keeps the present bytes of these files before a restore displaces them: as versions of their
+/// lines, or as lines of their own where this machine has none.
+///
+/// # Errors
+/// Where one cannot be read or stored: then nothing may be displaced.
+pub fn store_displaced(
+    repository: &Repository,
+    files: Vec<Found>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let listing = Listing::default();
+    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
+    let store = Store::new(repository, progress)?;
+    for found in files {
+        let entry = run.revision.entry(&found.path)?.cloned();
+        let stored = match &entry {
+            Some(entry) => store.set_aside(&found, entry)?,
+            None => Some(store.store(&Job { found, entry: None, known: None })?),
+        };
+        if let Some(stored) = stored {
+            run.place(stored)?;
+        }
+    }
+    run.finish().map(drop)
+}
+
+/// Remembers that the user knows of the messages that a session's current content lacks.
+///
+/// # Errors
+/// Where the repository cannot be written.
+pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
+    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
+    if let Some(entry) = run.revision.entry(path)?.filter(|entry| !entry.acknowledged).cloned() {
+        run.revision.set_entry(Entry { acknowledged: true, ..entry })?;
+    }
+    run.finish().map(drop)
+}
+
+/// A file of this size keeps all cores busy by itself.
+const LARGE: u64 = 4 << 20;
+
+/// Compares and compresses on all cores: large files one after the other, each cut into pieces,
+/// then the small ones side by side. More than a few at once would only take memory.
+fn store_all(
+    repository: &Repository,
+    jobs: &[Job],
+    progress: &dyn Progress,
+) -> Result<Vec<Result<Stored>>> {
+    let store = Store::new(repository, progress)?;
+    let bytes = jobs.iter().map(|job| job.found.file.stat.size).sum();
+    progress.start("saving", jobs.len() as u64, bytes);
+    let work = |index: &usize| {
+        let result = store.store(&jobs[*index]);
+        progress.advance(1, jobs[*index].found.file.stat.size);
+        (*index, result)
+    };
+    let is_large = |index: &usize| jobs[*index].found.file.stat.size > LARGE;
+    let (large, small): (Vec<usize>, Vec<usize>) = (0..jobs.len()).partition(is_large);
+    let mut results: Vec<(usize, Result<Stored>)> = large.iter().map(work).collect();
+    results.par_extend(small.par_iter().with_max_len(8).map(work));
+    progress.finish();
+    if progress.interrupted() {
+        return Err(Failure::new(ErrorKind::Interrupted, "stopped before anything was changed")
+            .hint("run it again; it starts from the last backup")
+            .into());
+    }
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// One run's state.
+struct Run<'a> {
+    repository: &'a Repository,
+    revision: Revision<'a>,
+    cache: Cache,
+    now: DateTime<Utc>,
+    last_run: DateTime<Utc>,
+    outcome: SyncOutcome,
+    learned: Learned,
+}
+
+/// Whether the cache is to be written again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Learned {
+    Nothing,
+    Something,
+}
+
+impl<'a> Run<'a> {
+    fn begin(
+        repository: &'a Repository,
+        cache: Cache,
+        scope: Scope,
+        listing: &Listing,
+    ) -> Result<Self> {
+        let now = repository.env().now();
+        let last_run = parse_stamp(&repository.root_manifest().last_sync).unwrap_or(now);
+        let denied = listing.denied.iter().map(|path| path.display().to_string()).collect();
+        let outcome = SyncOutcome {
+            sessions: (scope != Scope::ConfigOnly).then(SessionCount::default),
+            unreadable: listing.unreadable.clone(),
+            denied,
+            ..SyncOutcome::default()
+        };
+        let revision = repository.revise();
+        Ok(Self { repository, revision, cache, now, last_run, outcome, learned: Learned::Nothing })
+    }
+
+    /// Stores files under their new names; gives back the old names of those that only seemed to
+    /// have moved.
+    fn store_moves(
+        &mut self,
+        moves: Vec<(EntryPath, Found)>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<EntryPath>> {
+        if moves.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut jobs = Vec::new();
+        for (from, found) in &moves {
+            jobs.push(self.job(from, found.clone())?);
+        }
+        let mut unmoved = Vec::new();
+        let results = store_all(self.repository, &jobs, progress)?;
+        for ((job, result), (from, _)) in jobs.into_iter().zip(results).zip(moves) {
+            let is_moved = result.as_ref().is_ok_and(|stored| stored.verdict != Verdict::New);
+            if is_moved {
+                self.revision.take_entry(&from)?;
+                self.cache.files.remove(from.as_str());
+                self.outcome.files.moved += 1;
+            } else {
+                unmoved.push(from);
+            }
+            self.take(&job, result)?;
+        }
+        Ok(unmoved)
+    }
+
+    fn store_files(&mut self, files: Vec<Found>, progress: &dyn Progress) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut jobs = Vec::new();
+        for found in files {
+            jobs.push(self.job(&found.path.clone(), found)?);
+        }
+        let results = store_all(self.repository, &jobs, progress)?;
+        jobs.iter().zip(results).try_for_each(|(job, result)| self.take(job, result))
+    }
+
+    fn job(&mut self, stored_as: &EntryPath, found: Found) -> Result<Job> {
+        let known = self.cache.get(stored_as).cloned();
+        let entry = match known {
+            Some(_) => self.revision.entry(stored_as)?.cloned(),
+            None => None,
+        };
+        Ok(Job { found, entry, known })
+    }
+
+    /// Takes over what became of one file.
+    fn take(&mut self, job: &Job, result: Result<Stored>) -> Result<()> {
+        let stored = match result {
+            Ok(stored) => stored,
+            Err(error) => {
+                let (path, error) = (job.found.file.path.clone(), format!("{error:#}"));
+                self.outcome.unreadable.push(Unreadable { path, error });
+                return Ok(());
+            }
+        };
+        self.outcome.bytes_read += stored.bytes_read;
+        self.count(job, &stored);
+        self.cache.files.insert(job.found.path.as_str().to_owned(), stored.known.clone());
+        self.learned = Learned::Something;
+        self.place(stored)
+    }
+
+    fn place(&mut self, stored: Stored) -> Result<()> {
+        for step in stored.steps {
+            match step {
+                Step::Put { name, staged, mode } => {
+                    self.outcome.bytes_stored += staged.growth();
+                    self.revision.put(&name, staged, mode)?;
+                }
+                Step::Rename { from, to, part, mode } => {
+                    self.revision.rename_file(&from, &to, &part, mode);
+                }
+                Step::Remove(name) => self.revision.remove(&name),
+            }
+        }
+        match stored.entry {
+            Some(entry) => self.revision.set_entry(entry),
+            None => Ok(()),
+        }
+    }
+
+    fn count(&mut self, job: &Job, stored: &Stored) {
+        let kind = job.found.file.kind;
+        let is_session = kind == Kind::Transcript;
+        let outcome = &mut self.outcome;
+        let mut none = SessionCount::default();
+        let sessions = outcome.sessions.as_mut().unwrap_or(&mut none);
+        match stored.verdict {
+            Verdict::Same | Verdict::Seen | Verdict::Cut => outcome.files.unchanged += 1,
+            Verdict::New => {
+                outcome.files.added += 1;
+                sessions.added += u64::from(is_session);
+            }
+            Verdict::Grown | Verdict::Updated | Verdict::NewVersion { .. } => {
+                outcome.files.updated += 1;
+                sessions.updated += u64::from(is_session);
+            }
+        }
+        let is_stored = !matches!(stored.verdict, Verdict::Same | Verdict::Seen | Verdict::Cut);
+        outcome.config.files_synced += u64::from(kind.is_config() && is_stored);
+        outcome.grown += u64::from(is_session && stored.verdict == Verdict::Grown);
+        if let Verdict::NewVersion { lost } = stored.verdict {
+            let path = &job.found.path;
+            let session = path.session().filter(|_| is_session);
+            let uuid = session.map_or_else(|| path.to_string(), String::from);
+            outcome.new_versions.push(NewVersion { uuid, lost_messages: lost });
+        }
+    }
+
+    fn mark_gone(&mut self, path: &EntryPath) -> Result<()> {
+        let Some(entry) = self.revision.entry(path)?.cloned() else { return Ok(()) };
+        if let Some(known) = self.cache.files.get_mut(path.as_str()) {
+            known.gone = true;
+        }
+        self.learned = Learned::Something;
+        self.outcome.newly_gone += 1;
+        let last_seen = entry.last_seen.max(self.last_run);
+        self.revision.set_entry(Entry { gone_since: Some(self.now), last_seen, ..entry })
+    }
+
+    /// Where a file became a folder, or a folder a file, what is gone makes room for what is there.
+    fn clear_the_way(&mut self) -> Result<()> {
+        let gone = |known: &Known| known.gone;
+        let is_plain = |path: &EntryPath, known: &Known| form(path, known.kind) == Form::Plain;
+        let files = self.cache.files.iter().filter(|(_, known)| gone(known));
+        let candidates = files.filter_map(|(name, known)| {
+            let path = EntryPath::parse(name.as_str()).ok()?;
+            (is_plain(&path, known) && self.is_in_the_way(&path)).then_some(path)
+        });
+        for path in candidates.collect::<Vec<_>>() {
+            self.move_aside(&path)?;
+        }
+        Ok(())
+    }
+
+    fn is_in_the_way(&self, path: &EntryPath) -> bool {
+        let below = format!("{path}/");
+        let has_children = self.cache.files.range(below.clone()..).next();
+        let is_folder_now =
+            has_children.is_some_and(|(name, known)| name.starts_with(&below) && !known.gone);
+        let mut parents = path.as_str().rmatch_indices('/').map(|(at, _)| &path.as_str()[..at]);
+        let lies_below_a_file =
+            parents.any(|parent| self.cache.files.get(parent).is_some_and(|known| !known.gone));
+        is_folder_now || lies_below_a_file
+    }
+
+    fn move_aside(&mut self, path: &EntryPath) -> Result<()> {
+        let Some(entry) = self.revision.entry(path)?.cloned() else { return Ok(()) };
+        if entry.content.at.is_some() {
+            return Ok(());
+        }
+        let mut new = entry.clone();
+        new.content.at = Some(format!("{}/gone", path.versions_folder()));
+        self.revision.rename(path, &entry.content, &new.content);
+        self.revision.set_entry(new)
+    }
+
+    /// Commits, then brings manifests, index and cache up to date.
+    fn finish(mut self) -> Result<SyncOutcome> {
+        let repository = self.repository;
+        let changed: BTreeMap<_, Ledger> =
+            self.revision.changed_ledgers().map(|(n, l)| (n.clone(), l.clone())).collect();
+        for (name, ledger) in &changed {
+            self.cache.totals.insert(name.clone(), totals_of(ledger));
+        }
+        let mut manifest = machine_manifest(repository, &self.cache, self.now)?;
+        let commit = self.revision.commit(&manifest, &size_words(manifest.sessions.size_bytes))?;
+        if commit.is_some() || self.learned == Learned::Something {
+            self.cache.tree = repository.machine_tree()?;
+            self.cache.save(&repository.vault.private_dir()?)?;
+        }
+        if !changed.is_empty() || !repository.root().join("session-index.json").exists() {
+            let mut index = repository.index()?;
+            for (name, ledger) in changed.iter().filter(|(name, _)| name.is_projects()) {
+                index.replace(&repository.machine, name, ledger);
+            }
+            repository.write_index(&mut index)?;
+        }
+        self.outcome.commit = commit.map(|id| id.to_string());
+        self.outcome.gone_at_source = self.cache.files.values().filter(|k| k.gone).count() as u64;
+        self.outcome.total_sessions = manifest.sessions.files;
+        super::totals::write_root_manifest(repository, &mut manifest, &self.outcome, self.now)?;
+        Ok(self.outcome)
+    }
+}

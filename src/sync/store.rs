@@ -1,0 +1,417 @@
+//! One file: compared with what is stored of it, and what follows from that.
+
+mod compress;
+mod source_file;
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+
+use self::compress::{Growth, StageFiles, finish_parts};
+use self::source_file::SourceFile;
+use super::plan::Found;
+use super::survey::{Relation, Survey};
+use crate::archive::{self, HISTORY, Resume};
+use crate::progress::Progress;
+use crate::repository::Repository;
+use crate::repository::cache::Known;
+use crate::repository::layout::{EntryPath, Form};
+use crate::repository::ledger::{Content, Entry, Hash, Reason, StoredPart, Version};
+use crate::repository::revision::Staged;
+use crate::source::Kind;
+use crate::transcript::{MessageIds, Scanner};
+use crate::vault::FileMode;
+
+/// A file to store.
+pub(super) struct Job {
+    /// The file and its name in the repository.
+    pub found: Found,
+    /// Its line, or that of the name it moved from.
+    pub entry: Option<Entry>,
+    /// What the last run knew.
+    pub known: Option<Known>,
+}
+
+/// What became of a file.
+pub(super) struct Stored {
+    /// How it relates to what was stored.
+    pub verdict: Verdict,
+    /// Its new line, where that differs.
+    pub entry: Option<Entry>,
+    /// The changes below the machine's folder, in order.
+    pub steps: Vec<Step>,
+    /// For the next run.
+    pub known: Known,
+    /// Bytes read from the source.
+    pub bytes_read: u64,
+}
+
+/// How a file related to what was stored of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing was stored.
+    New,
+    /// Nothing to do but remember its times.
+    Same,
+    /// The same bytes, back at the source, under another name or with other bits.
+    Seen,
+    /// More than before.
+    Grown,
+    /// The source was cut back; what is stored stays.
+    Cut,
+    /// A file that is rewritten by nature was.
+    Updated,
+    /// Other bytes: the stored ones are now a version.
+    NewVersion {
+        /// Messages that the new bytes lack.
+        lost: u64,
+    },
+}
+
+/// One change below the machine's folder.
+pub(super) enum Step {
+    /// A new or grown file.
+    Put { name: String, staged: Staged, mode: FileMode },
+    /// A stored file gets another name.
+    Rename { from: String, to: String, part: StoredPart, mode: FileMode },
+    /// A file that newer ones contain.
+    Remove(String),
+}
+
+impl<'a> Store<'a> {
+    /// Makes ready to store files of this repository.
+    ///
+    /// # Errors
+    /// Where there is no place to stage them.
+    pub(super) fn new(repository: &'a Repository, progress: &'a dyn Progress) -> Result<Self> {
+        let stage = repository.stage_dir()?;
+        Ok(Self { repository, stage, now: repository.env().now(), progress })
+    }
+}
+
+/// What all jobs share.
+pub(super) struct Store<'a> {
+    pub repository: &'a Repository,
+    pub stage: PathBuf,
+    pub now: DateTime<Utc>,
+    pub progress: &'a dyn Progress,
+}
+
+impl Store<'_> {
+    /// Stores one file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, changed under our eyes other than by growing, or cannot be
+    /// written.
+    pub(super) fn store(&self, job: &Job) -> Result<Stored> {
+        let source = SourceFile::open(&job.found.file.path)?;
+        let mut task = Task { store: self, job, source };
+        match &job.entry {
+            None => task.add(),
+            Some(entry) => task.compare(entry),
+        }
+    }
+
+    /// The local bytes of a file as a version of its line, unless they are stored already.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub(super) fn set_aside(&self, found: &Found, entry: &Entry) -> Result<Option<Stored>> {
+        let source = SourceFile::open(&found.file.path)?;
+        let job = Job { found: found.clone(), entry: None, known: None };
+        Task { store: self, job: &job, source }.set_aside(entry)
+    }
+}
+
+/// One job at work.
+struct Task<'a> {
+    store: &'a Store<'a>,
+    job: &'a Job,
+    source: SourceFile,
+}
+
+impl Task<'_> {
+    fn add(&mut self) -> Result<Stored> {
+        let Found { path, file } = &self.job.found;
+        let made = self.store.make(path, file.kind, &mut self.source)?;
+        let entry = Entry {
+            path: path.clone(),
+            kind: file.kind,
+            first_seen: self.store.now,
+            last_seen: self.store.now,
+            gone_since: None,
+            cut_to: None,
+            acknowledged: false,
+            versions: Vec::new(),
+            unknown: serde_json::Map::new(),
+            content: made.content,
+        };
+        Ok(self.changed(Verdict::New, entry, made.steps, made.resume))
+    }
+
+    fn compare(&mut self, entry: &Entry) -> Result<Stored> {
+        let known = self.job.known.as_ref().and_then(|known| known.resume);
+        let resume = known.or_else(|| self.find_resume(entry));
+        let reader = &mut self.source.read_from(0, self.store.progress)?;
+        let survey = Survey::take(reader, entry, resume.as_ref(), scanner(entry.kind))?;
+        match survey.relation(entry) {
+            Relation::Same => self.same(entry, resume),
+            _ if entry.content.form == Form::Plain && self.job.found.path != entry.path => {
+                self.add()
+            }
+            _ if entry.content.form == Form::Plain => self.update(entry),
+            Relation::Grown => match resume.filter(|_| survey.resumable) {
+                Some(resume) => self.grow(entry, &survey, &resume),
+                None => self.update(entry),
+            },
+            Relation::Shorter if self.is_prefix_of_stored(entry, &survey)? => {
+                Ok(self.cut(entry, survey.length, resume))
+            }
+            // Other bytes under another name are another file.
+            _ if self.job.found.path != entry.path => self.add(),
+            Relation::Again(index) => self.new_version(entry, Some(index)),
+            Relation::Shorter | Relation::Different => self.new_version(entry, None),
+        }
+    }
+
+    /// The same bytes: the line changes only where the file came back, moved, or has other bits.
+    fn same(&mut self, entry: &Entry, resume: Option<Resume>) -> Result<Stored> {
+        let has_other_bits = self.source.stat.mode != entry.content.mode;
+        if has_other_bits && entry.content.form == Form::Plain {
+            return self.update(entry);
+        }
+        let is_news = has_other_bits
+            || self.job.found.path != entry.path
+            || entry.gone_since.is_some()
+            || entry.cut_to.is_some();
+        if !is_news {
+            return Ok(self.unchanged(Verdict::Same, entry, resume));
+        }
+        let mut new = self.seen(entry);
+        new.content.mode = self.source.stat.mode;
+        let steps = moved(entry, &new);
+        Ok(self.changed(Verdict::Seen, new, steps, resume))
+    }
+
+    /// More of the same: the archive's last part goes on where it ended.
+    fn grow(&mut self, entry: &Entry, survey: &Survey, resume: &Resume) -> Result<Stored> {
+        let files = entry.content.files(&entry.path);
+        let (name, part) = files.last().context("an archive has a part")?;
+        let Some(stored) = self.true_copy(name, part)? else { return self.update(entry) };
+        let staged = StageFiles::new(&self.store.stage);
+        let written = self.write_rest(stored, survey, resume, &staged)?;
+        let mut new = self.seen(entry);
+        new.content.length = survey.length;
+        new.content.sha256 = survey.sha256;
+        new.content.session.clone_from(&survey.session);
+        new.content.modified = self.source.modified;
+        new.content.mode = self.source.stat.mode;
+        let mut steps = moved(entry, &new);
+        let crc = survey.crc_after_boundary;
+        let growth = Growth { previous: part.blob, resume, crc };
+        let path = new.path.clone();
+        steps.extend(finish_parts(&path, &mut new.content, &staged, &written, Some(&growth))?);
+        Ok(self.changed(Verdict::Grown, new, steps, Some(written.resume)))
+    }
+
+    fn write_rest(
+        &mut self,
+        stored: Box<dyn Read + Send>,
+        survey: &Survey,
+        resume: &Resume,
+        staged: &StageFiles,
+    ) -> Result<archive::Written> {
+        let from = resume.boundary.saturating_sub(HISTORY as u64).max(resume.start);
+        let history = self.source.read_range(from, resume.boundary)?;
+        let rest = self.source.read_from(resume.boundary, self.store.progress)?;
+        let last_part = archive::Stored { file: stored, resume, history: &history };
+        let mut crc = crc32fast::Hasher::new();
+        let observe = &mut |bytes: &[u8]| crc.update(bytes);
+        let written = archive::grow(last_part, rest, survey.length, &mut staged.sink(), observe)?;
+        if written.length != survey.length || crc.finalize() != survey.crc_after_boundary {
+            let path = self.source.path.display();
+            bail!("`{path}` changed while it was read; the next run takes it");
+        }
+        Ok(written)
+    }
+
+    /// The whole file anew in the place of what was stored, which it contains or may replace.
+    fn update(&mut self, entry: &Entry) -> Result<Stored> {
+        let Found { path, file } = &self.job.found;
+        let made = self.store.make(path, file.kind, &mut self.source)?;
+        let kept = made.content.files(path);
+        let old = entry.content.files(&entry.path).into_iter().map(|(name, _)| name);
+        let superseded = old.filter(|name| !kept.iter().any(|(kept, _)| kept == name));
+        let mut steps: Vec<Step> = superseded.map(Step::Remove).collect();
+        steps.extend(made.steps);
+        let mut new = self.seen(entry);
+        new.content = made.content;
+        let verdict = match entry.content.form {
+            Form::Plain => Verdict::Updated,
+            Form::Sectioned | Form::Gzip => Verdict::Grown,
+        };
+        Ok(self.changed(verdict, new, steps, made.resume))
+    }
+
+    /// The source was cut back to some of the stored bytes, which stay.
+    fn cut(&mut self, entry: &Entry, length: u64, resume: Option<Resume>) -> Stored {
+        let is_known = entry.cut_to == Some(length) && entry.gone_since.is_none();
+        if is_known && self.job.found.path == entry.path {
+            return self.unchanged(Verdict::Cut, entry, resume);
+        }
+        let mut new = self.seen(entry);
+        new.cut_to = Some(length);
+        let steps = moved(entry, &new);
+        self.changed(Verdict::Cut, new, steps, resume)
+    }
+
+    /// Other bytes: the stored ones become a version; one that the new bytes contain is dropped.
+    fn new_version(&mut self, entry: &Entry, contained: Option<usize>) -> Result<Stored> {
+        let Found { path, file } = &self.job.found;
+        let made = self.store.make(path, file.kind, &mut self.source)?;
+        let mut new = self.seen(entry);
+        new.acknowledged = false;
+        let mut steps = Vec::new();
+        if let Some(index) = contained {
+            let contained = new.versions.remove(index).content;
+            let files = contained.files(&entry.path);
+            steps.extend(files.into_iter().map(|(name, _)| Step::Remove(name)));
+        }
+        let version = self.version_of(entry);
+        steps.extend(renames(&entry.path, &entry.content, &entry.path, &version.content));
+        new.versions.push(version);
+        new.versions.sort_by_key(|version| version.number);
+        new.content = made.content;
+        steps.extend(made.steps);
+        self.count_losses(entry, &mut new)?;
+        let verdict = Verdict::NewVersion { lost: new.lost_messages() };
+        Ok(self.changed(verdict, new, steps, made.resume))
+    }
+
+    fn version_of(&self, entry: &Entry) -> Version {
+        let before = self.job.known.as_ref().and_then(|known| known.stat);
+        let reason = match before {
+            Some(before) if before.inode != self.source.stat.inode => Reason::Replaced,
+            _ if self.source.stat.size < entry.content.length => Reason::Truncated,
+            _ => Reason::Rewritten,
+        };
+        let number = entry.next_version();
+        let at = Some(format!("{}/{number}", entry.path.versions_folder()));
+        let content = Content { at, ..entry.content.clone() };
+        Version { number, reason, replaced: self.store.now, lost_messages: 0, content }
+    }
+
+    /// Counts, for each earlier version, the messages that the new bytes lack.
+    fn count_losses(&mut self, old: &Entry, new: &mut Entry) -> Result<()> {
+        if !matches!(old.kind, Kind::Transcript | Kind::Subagent) {
+            return Ok(());
+        }
+        let present = MessageIds::read(self.source.read_from(0, self.store.progress)?)?;
+        let repository = self.store.repository;
+        for version in &mut new.versions {
+            // What is to become a version still lies under its old name.
+            let is_old_current = version.content.sha256 == old.content.sha256;
+            let content = if is_old_current { &old.content } else { &version.content };
+            let bytes = repository.open_content(&repository.machine, &old.path, content)?;
+            version.lost_messages = MessageIds::read(bytes)?.missing_from(&present);
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, entry: &Entry) -> Result<Option<Stored>> {
+        let reader = &mut self.source.read_from(0, self.store.progress)?;
+        let survey = Survey::take(reader, entry, None, None)?;
+        let is_stored = entry.contents().any(|content| content.sha256 == survey.sha256);
+        if is_stored || self.is_prefix_of_stored(entry, &survey)? {
+            return Ok(None);
+        }
+        let number = entry.next_version();
+        let at = format!("{}/{number}", entry.path.versions_folder());
+        let made = self.store.compress(&entry.path, Some(at), entry.kind, &mut self.source)?;
+        let (reason, replaced) = (Reason::Displaced, self.store.now);
+        let content = made.content;
+        let version = Version { number, reason, replaced, lost_messages: 0, content };
+        let mut new = entry.clone();
+        new.versions.push(version);
+        Ok(Some(self.changed(Verdict::Updated, new, made.steps, None)))
+    }
+
+    fn is_prefix_of_stored(&self, entry: &Entry, survey: &Survey) -> Result<bool> {
+        if survey.length > entry.content.length {
+            return Ok(false);
+        }
+        let repository = self.store.repository;
+        let stored = repository.open_content(&repository.machine, &entry.path, &entry.content)?;
+        Ok(Hash::of(stored.take(survey.length))? == (survey.sha256, survey.length))
+    }
+
+    /// The resume state from the archive alone.
+    fn find_resume(&self, entry: &Entry) -> Option<Resume> {
+        if entry.content.form != Form::Sectioned {
+            return None;
+        }
+        let repository = self.store.repository;
+        let (name, part) = entry.content.files(&entry.path).pop()?;
+        let number = u32::try_from(entry.content.parts.len()).ok()?;
+        let start = entry.content.length.checked_sub(part.uncompressed)?;
+        let file = repository.work_file(&repository.machine, &name);
+        archive::inspect(&file, number, start).ok()?
+    }
+
+    /// A stored file whose bytes are surely the ledger's: from the work tree, else from git.
+    fn true_copy(&self, name: &str, part: &StoredPart) -> Result<Option<Box<dyn Read + Send>>> {
+        let repository = self.store.repository;
+        Ok(repository.open_part(&repository.work_file(&repository.machine, name), part).ok())
+    }
+
+    fn seen(&self, entry: &Entry) -> Entry {
+        let mut new = entry.clone();
+        new.path = self.job.found.path.clone();
+        new.last_seen = self.store.now;
+        new.gone_since = None;
+        new.cut_to = None;
+        new
+    }
+
+    fn changed(
+        &self,
+        verdict: Verdict,
+        entry: Entry,
+        steps: Vec<Step>,
+        resume: Option<Resume>,
+    ) -> Stored {
+        let known = self.known(entry.content.length, resume);
+        Stored { verdict, entry: Some(entry), steps, known, bytes_read: self.source.stat.size }
+    }
+
+    fn unchanged(&self, verdict: Verdict, entry: &Entry, resume: Option<Resume>) -> Stored {
+        let known = self.known(entry.content.length, resume);
+        Stored { verdict, entry: None, steps: Vec::new(), known, bytes_read: self.source.stat.size }
+    }
+
+    fn known(&self, length: u64, resume: Option<Resume>) -> Known {
+        let kind = self.job.found.file.kind;
+        Known { kind, gone: false, stat: Some(self.source.stat), length, resume }
+    }
+}
+
+/// What is read of a session on the way, where it is one.
+fn scanner(kind: Kind) -> Option<Scanner> {
+    matches!(kind, Kind::Transcript).then(Scanner::new)
+}
+
+/// The steps that give a moved file's archive its new name.
+fn moved(old: &Entry, new: &Entry) -> Vec<Step> {
+    renames(&old.path, &old.content, &new.path, &old.content)
+}
+
+fn renames(from: &EntryPath, old: &Content, to: &EntryPath, new: &Content) -> Vec<Step> {
+    let names = old.files(from).into_iter().zip(new.files(to));
+    let differ = names.filter(|((from, _), (to, _))| from != to);
+    let mode = old.file_mode();
+    differ
+        .map(|((from, part), (to, _))| Step::Rename { from, to, part: part.clone(), mode })
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! Sums and manifests: what other programs read of a backup.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use super::SyncOutcome;
+use crate::fs::{PRIVATE_FILE, write_atomic};
+use crate::repository::Repository;
+use crate::repository::cache::{Cache, Totals};
+use crate::repository::ledger::Ledger;
+use crate::repository::manifest::{
+    ConfigTotals, LastRun, Manifest, SessionTotals, VERSION, stamp, user_of,
+};
+use crate::repository::settings;
+use crate::source::Kind;
+
+/// The sums of one ledger.
+pub(super) fn totals_of(ledger: &Ledger) -> Totals {
+    let mut totals = Totals::default();
+    for entry in ledger.entries.values() {
+        let stored: u64 = entry.contents().map(|content| content.stored_bytes()).sum();
+        if entry.kind == Kind::Config {
+            totals.config_files += 1;
+            totals.config_bytes += entry.content.length;
+            continue;
+        }
+        totals.sessions += u64::from(entry.kind == Kind::Transcript);
+        totals.stored_bytes += stored;
+        if entry.gone_since.is_none() {
+            totals.source_bytes += entry.content.length;
+        }
+    }
+    totals
+}
+
+/// This machine's manifest for a state of its files.
+pub(super) fn machine_manifest(
+    repository: &Repository,
+    cache: &Cache,
+    now: DateTime<Utc>,
+) -> Result<Manifest> {
+    let mut manifest = repository.machine_manifest(&repository.machine);
+    let vault = &repository.vault;
+    let projects = || cache.totals.iter().filter(|(name, _)| name.is_projects());
+    manifest.version = VERSION.into();
+    manifest.mode = settings::mode(vault)?.as_str().into();
+    manifest.schedule = vault.setting("schedule")?.unwrap_or_default();
+    manifest.machine.clone_from(&repository.env().host);
+    manifest.machine_slug = repository.machine.to_string();
+    manifest.machine_id = settings::settle_machine(vault, &repository.machine)?;
+    manifest.user = user_of(vault.remote_url()?.as_deref());
+    manifest.last_sync = stamp(now);
+    manifest.config = ConfigTotals {
+        files: cache.totals.values().map(|totals| totals.config_files).sum(),
+        size_bytes: cache.totals.values().map(|totals| totals.config_bytes).sum(),
+    };
+    manifest.sessions = SessionTotals {
+        files: projects().map(|(_, totals)| totals.sessions).sum(),
+        projects: projects().count() as u64,
+        size_bytes: projects().map(|(_, totals)| totals.stored_bytes).sum(),
+        uncompressed_bytes: projects().map(|(_, totals)| totals.source_bytes).sum(),
+    };
+    Ok(manifest)
+}
+
+/// The root manifest: this machine's, the run's result, and a line for each machine.
+pub(super) fn write_root_manifest(
+    repository: &Repository,
+    manifest: &mut Manifest,
+    outcome: &SyncOutcome,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut root = repository.root_manifest();
+    manifest.unknown.append(&mut root.unknown);
+    manifest.machine_id = String::new();
+    let mut lines = Vec::new();
+    for machine in repository.machines()? {
+        lines.push(repository.machine_manifest(&machine).line(machine.as_str()));
+    }
+    lines.sort_by(|a, b| a.slug.cmp(&b.slug));
+    manifest.machines = Some(lines);
+    let unreadable = outcome.unreadable.len() as u64;
+    manifest.last_run = Some(LastRun {
+        at: stamp(now),
+        result: if unreadable == 0 { "ok" } else { "incomplete" }.into(),
+        error: None,
+        unreadable,
+    });
+    let path = repository.root().join("manifest.json");
+    Ok(write_atomic(&path, &manifest.to_text()?, PRIVATE_FILE)?)
+}
+
+/// A size as the old tool's commit messages give it: `380M`, `28K`, `0`.
+pub(crate) fn size_words(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "K", "M", "G", "T"];
+    if bytes == 0 {
+        return "0".into();
+    }
+    let power = (bytes.ilog2() / 10).clamp(1, 4);
+    let unit = 1_u64 << (10 * power);
+    let tenths = bytes.saturating_mul(10).div_ceil(unit);
+    match tenths {
+        0..100 => format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[power as usize]),
+        _ => format!("{}{}", tenths.div_ceil(10), UNITS[power as usize]),
+    }
+}
