@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -26,6 +26,8 @@ pub struct Env {
     pub terminal: Terminal,
     /// Set by Ctrl-C and SIGTERM; long work stops at the next safe point.
     pub interrupt: Arc<AtomicBool>,
+    /// While set, Ctrl-C ends the process at once: after the first one, and while a question waits.
+    pub impatient: Arc<AtomicBool>,
     variables: BTreeMap<OsString, OsString>,
     clock: Clock,
 }
@@ -68,6 +70,7 @@ impl Env {
             pid: std::process::id(),
             terminal: Terminal::from_process(),
             interrupt: Arc::default(),
+            impatient: Arc::default(),
             variables,
             clock: Clock::System,
         })
@@ -83,6 +86,7 @@ impl Env {
             pid: 4242,
             terminal: Terminal::default(),
             interrupt: Arc::default(),
+            impatient: Arc::default(),
             variables: BTreeMap::new(),
             clock: Clock::Fixed(clock),
         }
@@ -99,6 +103,18 @@ impl Env {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
+    }
+
+    /// The path from the root: relative ones are below the working folder, `~` is the home.
+    ///
+    /// A shell leaves the tilde of `--flag=~/x` as it is, and a timer has no shell.
+    #[must_use]
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix("~") {
+            Ok(below) if below.as_os_str().is_empty() => self.home.clone(),
+            Ok(below) => self.home.join(below),
+            Err(_) => self.working_dir.join(path),
+        }
     }
 
     /// The time now, UTC.
@@ -136,7 +152,7 @@ impl Terminal {
             stdin: std::io::stdin().is_terminal(),
             stdout: std::io::stdout().is_terminal(),
             stderr: std::io::stderr().is_terminal(),
-            width: None,
+            width: terminal_size::terminal_size().map(|(width, _)| width.0),
         }
     }
 }

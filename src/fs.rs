@@ -40,6 +40,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     persist(file, path, mode)
 }
 
+/// As [`write_atomic`] with mode 0600, and on the disk when it returns.
+///
+/// # Errors
+/// As the file system says, with the path. The old content is then untouched.
+pub fn write_durable(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = new_beside(path)?;
+    file.write_all(bytes).map_err(|error| name_path(&error, "write", path))?;
+    file.as_file().sync_all().map_err(|error| name_path(&error, "flush", path))?;
+    persist(file, path, PRIVATE_FILE)?;
+    sync_dir(&parent(path))
+}
+
 /// A temporary file in the folder of `path`, mode 0600, gone if dropped; parents are made.
 ///
 /// # Errors

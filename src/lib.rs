@@ -1,7 +1,63 @@
 //! Keeps every session of a coding agent: versioned, deduplicated, restorable byte for byte.
+//!
+//! The modules in reading order: front end, the run from end to end, operations, domain, foundation.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use crate::env::Env;
+use crate::ui::Streams;
+
+pub mod cli;
+pub mod commands;
+pub mod ui;
+
+pub mod backup;
+
+pub mod backend;
+pub mod restore;
+pub mod status;
+pub mod sync;
+
+pub mod repository;
+
+pub mod archive;
+pub mod profile;
+pub mod session;
+pub mod source;
+pub mod transcript;
+pub mod vault;
 
 pub mod env;
 pub mod error;
 pub mod fs;
 pub mod progress;
-pub mod session;
+
+mod signals;
+#[cfg(test)]
+mod testing;
+
+/// Runs one call and gives its exit code; questions are asked of the process's standard input.
+///
+/// `arguments` start after the program's name.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    env: &Env,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> u8 {
+    let input = &mut io::BufReader::new(io::stdin());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    cli::run(&arguments, env, Streams { input, out, err })
+}
+
+/// The whole program as the process runs it.
+#[must_use]
+pub fn main() -> u8 {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    match Env::from_process().and_then(|env| signals::listen(&env).map(|()| env)) {
+        Ok(env) => run(arguments, &env, &mut out, &mut err),
+        Err(error) => cli::fail_without_env(&arguments, &mut err, &error),
+    }
+}

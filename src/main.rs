@@ -1,3 +1,7 @@
 //! The doorbell.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(claude_backup::main())
+}

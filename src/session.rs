@@ -56,7 +56,11 @@ macro_rules! checked_name {
     };
 }
 
-checked_name!(SessionId, "session id", "A session's id: the name of its transcript without `.jsonl`.");
+checked_name!(
+    SessionId,
+    "session id",
+    "A session's id: the name of its transcript without `.jsonl`."
+);
 checked_name!(ProjectId, "project name", "The name of a folder below `projects/`.");
 checked_name!(MachineSlug, "machine name", "The name of a machine's folder below `machines/`.");
 

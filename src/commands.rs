@@ -1,0 +1,43 @@
+//! One file per command: its flags, its steps, its words.
+//!
+//! A new command is a file here, its `mod` line, and two lines in `cli.rs`: the variant and the
+//! arm that runs it.
+
+use std::path::PathBuf;
+
+use crate::env::Env;
+use crate::repository::Repository;
+use crate::ui::Ui;
+
+pub mod completions;
+pub mod init;
+pub mod man;
+pub mod peek;
+pub mod restore;
+mod restore_words;
+mod saved;
+pub mod status;
+pub mod sync;
+pub mod version;
+pub mod versions;
+
+/// What every command is given.
+pub struct Context<'a> {
+    /// The machine and the process.
+    pub env: &'a Env,
+    /// Where the backup is or shall be; an absolute path.
+    pub backup_dir: PathBuf,
+    /// What `--claude-dir` names, absolute; the source knows what holds without it.
+    pub claude_dir: Option<PathBuf>,
+    /// Results, talk, questions and progress.
+    pub ui: Ui<'a>,
+}
+
+impl Context<'_> {
+    /// Shows what a repository had to say on the way.
+    fn warn_of(&mut self, repository: &Repository) {
+        for warning in repository.take_warnings() {
+            self.ui.warn(warning);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `peek`: look into a session without restoring it.
+
+use std::io;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::Context;
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::find::Filter;
+use crate::repository::index::IndexEntry;
+use crate::restore::{self, Wanted};
+use crate::source::Kind;
+use crate::transcript::{self, Peek, Preview, Summary};
+use crate::ui::words::{count, grouped, place, size, when};
+use crate::ui::{Page, Report, Span};
+
+/// Look into a session
+#[derive(Args, Clone, Debug)]
+pub struct PeekArgs {
+    /// The session: its id, or a part of it that fits no other
+    session: String,
+    /// Show so many messages from each end
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    messages: usize,
+    /// Only what this machine saved
+    #[arg(long, value_name = "SLUG")]
+    machine: Option<String>,
+    /// Only projects whose path or folder name has this in it
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+}
+
+impl PeekArgs {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As the operations say.
+    pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let filter = Filter { machine: self.machine, project: self.project, ..Filter::default() };
+        let session = repository.find_session(&self.session, &filter)?;
+        let machine = repository.known_machine(&session.machine)?;
+        let entries = restore::entries_of(&repository, &machine, &session)?;
+        let transcript = entries.iter().find(|entry| entry.kind == Kind::Transcript);
+        let Some(entry) = transcript else {
+            let message = format!("session {} has no transcript", session.uuid);
+            return Err(Failure::new(ErrorKind::NotFound, message)
+                .hint(format!(
+                    "its side files come back with `claude-backup restore {}`",
+                    session.uuid
+                ))
+                .into());
+        };
+        let content = restore::choose(entry, Wanted::Best)?;
+        let bytes = repository.open_content(&machine, &entry.path, content)?;
+        let peek = transcript::peek(bytes, self.messages)?;
+        let subagents = entries.iter().filter(|e| e.path.as_str().ends_with(".jsonl"));
+        let subagents = subagents.filter(|e| e.kind == Kind::Subagent).count();
+        context.warn_of(&repository);
+        context.ui.emit(&PeekReport::new(session, peek, subagents as u64, context.env))
+    }
+}
+
+/// A session seen from outside. The first eight keys are those of the old tool.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PeekReport {
+    uuid: String,
+    project_hash: String,
+    backed_up_at: String,
+    size_bytes: u64,
+    message_count: u64,
+    uncompressed_bytes: u64,
+    first_messages: Vec<Preview>,
+    last_messages: Vec<Preview>,
+    machine: String,
+    subagents: u64,
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(skip)]
+    env: Env,
+}
+
+impl PeekReport {
+    fn new(session: IndexEntry, peek: Peek, subagents: u64, env: &Env) -> Self {
+        Self {
+            uuid: session.uuid,
+            project_hash: session.project_hash,
+            backed_up_at: session.backed_up_at,
+            size_bytes: session.size_bytes,
+            message_count: peek.message_count,
+            uncompressed_bytes: peek.uncompressed_bytes,
+            first_messages: peek.first_messages,
+            last_messages: peek.last_messages,
+            machine: session.machine,
+            subagents,
+            summary: peek.summary,
+            env: env.clone(),
+        }
+    }
+
+    fn dates(&self) -> String {
+        let now = self.env.now();
+        let words = |time| when(time, now, &self.env);
+        match (self.summary.first_record, self.summary.last_record) {
+            (Some(first), Some(last)) => format!("{} to {}", words(first), words(last)),
+            (Some(time), None) | (None, Some(time)) => words(time),
+            (None, None) => "unknown".into(),
+        }
+    }
+}
+
+impl Report for PeekReport {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let summary = &self.summary;
+        let project = summary.cwd.as_deref().unwrap_or(&self.project_hash);
+        page.heading(summary.title.as_deref().unwrap_or("(no title)"))?;
+        let tokens = &summary.tokens;
+        let tokens = format!(
+            "{} in, {} out, {} cache written, {} cache read",
+            grouped(tokens.input),
+            grouped(tokens.output),
+            grouped(tokens.cache_write),
+            grouped(tokens.cache_read)
+        );
+        let messages = count(self.message_count, "message");
+        let mut fields = vec![
+            ("session", Span::plain(&self.uuid)),
+            ("project", Span::plain(place(project.as_ref(), &self.env))),
+            ("when", Span::plain(self.dates())),
+            ("size", Span::plain(format!("{messages}, {}", size(self.uncompressed_bytes)))),
+            ("tokens", Span::plain(tokens)),
+        ];
+        fields.extend(summary.model.as_ref().map(|model| ("model", Span::plain(model))));
+        fields.extend(summary.branch.as_ref().map(|branch| ("branch", Span::plain(branch))));
+        if self.subagents > 0 {
+            fields.push(("sub-agents", Span::plain(self.subagents.to_string())));
+        }
+        page.fields(&fields)?;
+        for messages in [&self.first_messages, &self.last_messages] {
+            if !messages.is_empty() {
+                page.blank()?;
+            }
+            for Preview { role, preview } in messages {
+                page.spans(&[Span::bold(format!("{role:9} ")), Span::plain(preview)])?;
+            }
+        }
+        Ok(())
+    }
+}

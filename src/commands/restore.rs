@@ -1,0 +1,248 @@
+//! `restore`: list sessions, and give them back.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::Context;
+use super::restore_words::{AllReport, ListReport, OneReport};
+use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::find::{DayEnd, Filter, Presence, parse_moment};
+use crate::repository::index::IndexEntry;
+use crate::restore::{self, Conflict, Place, RestorePlan, Times, Wanted};
+use crate::source::{Kind, Roots};
+
+/// List sessions, or give them back
+#[derive(Args, Clone, Debug)]
+pub struct RestoreArgs {
+    /// The session: its id, or a part of it that fits no other
+    #[arg(conflicts_with_all = ["list", "last", "date", "since", "until", "all"])]
+    session: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
+    /// Give back everything that is missing
+    #[arg(long, conflicts_with_all = ["list", "last", "date", "since", "until"])]
+    all: bool,
+    /// Replace what stands there; its bytes are kept as a version first
+    #[arg(long)]
+    force: bool,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Give back this version (see `versions`; 0 is the current one)
+    #[arg(long, value_name = "N", requires = "session", conflicts_with = "fullest")]
+    version: Option<u32>,
+    /// Give back the version with the most messages
+    #[arg(long, requires = "session")]
+    fullest: bool,
+    /// Write below this folder, or as this .jsonl file, instead of into the Claude home
+    #[arg(long, value_name = "PATH", requires = "session")]
+    to: Option<PathBuf>,
+    /// Write the transcript to standard output
+    #[arg(long, requires = "session", conflicts_with_all = ["to", "force"])]
+    stdout: bool,
+    /// Give files their original time of change; Claude Code may delete old ones again
+    #[arg(long)]
+    keep_mtime: bool,
+}
+
+/// What a list is narrowed to
+#[derive(Args, Clone, Debug)]
+struct Filters {
+    /// List the sessions in the backup
+    #[arg(long)]
+    list: bool,
+    /// List the N most recent
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    last: Option<usize>,
+    /// List those last active on a date (UTC), as 2026-11-20 or 2026-11
+    #[arg(long, value_name = "DATE")]
+    date: Option<String>,
+    /// List those last active since a date
+    #[arg(long, value_name = "DATE")]
+    since: Option<String>,
+    /// List those last active until a date
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Only projects whose path or folder name has this in it
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// Only what this machine saved
+    #[arg(long, value_name = "SLUG")]
+    machine: Option<String>,
+    /// Only what the source has no more
+    #[arg(long)]
+    gone: bool,
+}
+
+impl Filters {
+    fn filter(&self) -> Result<Filter> {
+        let moment = |text: &Option<String>, end| {
+            text.as_deref().map(|text| parse_moment(text, end)).transpose()
+        };
+        Ok(Filter {
+            machine: self.machine.clone(),
+            project: self.project.clone(),
+            date: self.date.clone(),
+            since: moment(&self.since, DayEnd::First)?,
+            until: moment(&self.until, DayEnd::Last)?,
+            presence: if self.gone { Presence::Gone } else { Presence::Any },
+            last: self.last,
+        })
+    }
+
+    fn asks_for_a_list(&self) -> bool {
+        let narrowed = [&self.date, &self.since, &self.until, &self.project, &self.machine];
+        self.list || self.gone || self.last.is_some() || narrowed.iter().any(|f| f.is_some())
+    }
+}
+
+impl RestoreArgs {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As the operations say.
+    pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let filter = self.filters.filter()?;
+        let code = match &self.session {
+            Some(id) => self.one(&repository, id, &filter, context),
+            None if self.all => self.all(&repository, &filter, context),
+            None if self.filters.asks_for_a_list() => {
+                let sessions = repository.sessions(&filter)?;
+                context.ui.emit(&ListReport::new(sessions, context.env))
+            }
+            None => Err(Failure::new(ErrorKind::Usage, "what should be restored?")
+                .hint("list sessions with `claude-backup restore --list`; restore one by its id, or everything with --all")
+                .into()),
+        };
+        context.warn_of(&repository);
+        code
+    }
+
+    fn one(
+        &self,
+        repository: &Repository,
+        id: &str,
+        filter: &Filter,
+        context: &mut Context<'_>,
+    ) -> Result<u8> {
+        let session = repository.find_session(id, filter)?;
+        if self.stdout {
+            return self.print(repository, &session, context);
+        }
+        let place = self.place(context);
+        let conflict = self.conflict();
+        let plan = restore::plan_session(repository, &session, self.wanted(), &place, conflict)?;
+        refuse_conflicts(&plan)?;
+        let outcome = self.carry_out(repository, plan, context)?;
+        context.ui.emit(&OneReport::new(&session, &place, outcome, self.keep_mtime, context.env))
+    }
+
+    fn all(
+        &self,
+        repository: &Repository,
+        filter: &Filter,
+        context: &mut Context<'_>,
+    ) -> Result<u8> {
+        let machine = filter.machine.as_deref().map(|m| repository.known_machine(m)).transpose()?;
+        let home = home(context);
+        let mut plan = restore::plan_all(repository, machine.as_ref(), &home, self.conflict())?;
+        plan.items.retain(|item| {
+            let is_gone = item.entry.gone_since.is_some();
+            let is_of = |project: &String| item.entry.path.as_str().contains(project.as_str());
+            (filter.presence == Presence::Any || is_gone)
+                && filter.project.as_ref().is_none_or(is_of)
+        });
+        let outcome = self.carry_out(repository, plan, context)?;
+        context.ui.emit(&AllReport::new(outcome, self.dry_run))
+    }
+
+    fn carry_out(
+        &self,
+        repository: &Repository,
+        mut plan: RestorePlan,
+        context: &mut Context<'_>,
+    ) -> Result<restore::RestoreOutcome> {
+        plan.times = if self.keep_mtime { Times::Original } else { Times::Now };
+        if self.dry_run {
+            return Ok(restore::foresee(&plan));
+        }
+        let _lock = repository.lock("restore")?;
+        let progress = context.ui.progress();
+        restore::apply(repository, &plan, &*progress)
+    }
+
+    fn print(
+        &self,
+        repository: &Repository,
+        session: &IndexEntry,
+        context: &mut Context<'_>,
+    ) -> Result<u8> {
+        let machine = repository.known_machine(&session.machine)?;
+        let entries = restore::entries_of(repository, &machine, session)?;
+        let transcript = entries.iter().find(|entry| entry.kind == Kind::Transcript);
+        let Some(entry) = transcript else {
+            let message = format!("session {} has no transcript", session.uuid);
+            return Err(Failure::new(ErrorKind::NotFound, message).into());
+        };
+        let content = restore::choose(entry, self.wanted())?;
+        let bytes = repository.open_content(&machine, &entry.path, content)?;
+        match pour(bytes, context.ui.raw_output()) {
+            Err(error) if !context.ui.output_closed() => Err(error.into()),
+            _ => Ok(0),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        match self.version {
+            Some(number) => Wanted::Version(number),
+            None if self.fullest => Wanted::Fullest,
+            None => Wanted::Best,
+        }
+    }
+
+    fn conflict(&self) -> Conflict {
+        if self.force { Conflict::Displace } else { Conflict::Keep }
+    }
+
+    fn place(&self, context: &Context<'_>) -> Place {
+        match &self.to {
+            None => Place::Home(home(context)),
+            Some(path) => {
+                let path = context.env.working_dir.join(path);
+                let is_file = path.extension().is_some_and(|end| end == "jsonl");
+                if is_file { Place::File(path) } else { Place::Folder(path) }
+            }
+        }
+    }
+}
+
+fn home(context: &Context<'_>) -> PathBuf {
+    Roots::find(context.claude_dir.as_deref(), context.env).primary().to_path_buf()
+}
+
+/// One session is given back whole or not at all.
+fn refuse_conflicts(plan: &RestorePlan) -> Result<()> {
+    let taken = plan.items.iter().find(|item| {
+        matches!(item.state, restore::State::Shorter | restore::State::Other)
+            && item.entry.kind == Kind::Transcript
+    });
+    let Some(item) = taken else { return Ok(()) };
+    let message = format!("`{}` is there already, with other content", shown(&item.target));
+    Err(Failure::new(ErrorKind::Exists, message)
+        .hint("replace it with --force (what stands there is kept as a version), or write elsewhere with --to")
+        .into())
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn pour(mut from: impl Read, to: &mut (dyn Write + Send)) -> io::Result<()> {
+    io::copy(&mut from, to)?;
+    to.flush()
+}

@@ -1,0 +1,85 @@
+//! What `sync` and `init` say about a backup that was made.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::backend::Push;
+use crate::backup::BackupOutcome;
+use crate::ui::words::{count, duration, size};
+use crate::ui::{Mark, Page, Report};
+
+/// A backup that was made.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Saved(pub BackupOutcome);
+
+impl Saved {
+    fn headline(&self) -> String {
+        let outcome = &self.0.sync;
+        let sessions = outcome.sessions.unwrap_or_default();
+        let stored = outcome.files.added + outcome.files.updated;
+        if stored == 0 {
+            return format!("Nothing new; {} saved", count(outcome.total_sessions, "session"));
+        }
+        let others = stored.saturating_sub(sessions.added + sessions.updated);
+        let parts = [
+            (sessions.added, "new session"),
+            (sessions.updated, "changed session"),
+            (others, "other file"),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, noun)| count(number, noun))
+            .collect();
+        format!("Saved {} ({} stored)", parts.join(", "), size(outcome.bytes_stored))
+    }
+
+    fn losses(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let outcome = &self.0.sync;
+        for version in &outcome.new_versions {
+            let id = &version.uuid;
+            let lost = count(version.lost_messages, "message");
+            page.mark(
+                Mark::Warn,
+                format!("{id} was rewritten at the source; {lost} only in an earlier version: claude-backup versions {id}"),
+            )?;
+        }
+        if outcome.newly_gone > 0 {
+            let gone = count(outcome.newly_gone, "file");
+            page.mark(
+                Mark::Warn,
+                format!(
+                    "{gone} gone at the source; the backup keeps them: claude-backup restore --gone"
+                ),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Report for Saved {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let outcome = &self.0.sync;
+        page.mark(Mark::Good, format!("{} in {}", self.headline(), duration(self.0.duration_ms)))?;
+        self.losses(page)?;
+        if !outcome.denied.is_empty() {
+            let denied = count(outcome.denied.len() as u64, "file");
+            page.mark(Mark::Good, format!("{denied} kept out: they may hold secrets"))?;
+        }
+        for file in &outcome.unreadable {
+            page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
+        }
+        if let Push::Failed { error } = &self.0.push {
+            page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn exit_code(&self) -> u8 {
+        let is_complete = self.0.sync.unreadable.is_empty();
+        let is_sent = !matches!(self.0.push, Push::Failed { .. });
+        if is_complete && is_sent { 0 } else { 3 }
+    }
+}

@@ -1,0 +1,110 @@
+//! `status`: one screen, one glance.
+
+use std::io;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::Context;
+use crate::env::Env;
+use crate::repository::Repository;
+use crate::source::Roots;
+use crate::status::{self, Health, Status};
+use crate::ui::words::{count, place, size, when};
+use crate::ui::{Mark, Page, Report, Span};
+
+/// Show how the backup is
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {}
+
+impl StatusArgs {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As the operation says.
+    pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let status = status::read(&repository, &roots);
+        context.warn_of(&repository);
+        context.ui.emit(&StatusReport { status: status?, env: context.env.clone() })
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct StatusReport {
+    status: Status,
+    #[serde(skip)]
+    env: Env,
+}
+
+impl StatusReport {
+    fn headline(&self) -> String {
+        let sessions = count(self.status.sessions.files, "session");
+        match status::last_run_time(&self.status) {
+            Some(time) => {
+                let time = when(time, self.env.now(), &self.env);
+                format!("Last backup: {time}, {sessions}")
+            }
+            None => format!("No backup was made on this machine yet, {sessions}"),
+        }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Span)> {
+        let status = &self.status;
+        let dir = place(status.backup_dir.as_ref(), &self.env);
+        let projects = count(status.sessions.projects.unwrap_or_default(), "project");
+        let mut fields = vec![
+            ("machine", Span::plain(format!("{} ({})", status.machine_slug, status.machine))),
+            ("kept in", Span::plain(format!("{dir} ({})", status.mode))),
+        ];
+        fields.extend(status.repo.as_ref().map(|url| ("remote", Span::plain(url))));
+        let sessions = count(status.sessions.files, "session");
+        let bytes = size(status.sessions.size_bytes);
+        fields.push(("sessions", Span::plain(format!("{sessions} in {projects}, {bytes}"))));
+        let files = count(status.config.files, "file");
+        let bytes = size(status.config.size_bytes);
+        fields.push(("config", Span::plain(format!("{files}, {bytes}"))));
+        if status.pending > 0 {
+            let pending = count(status.pending, "file");
+            fields.push(("since then", Span::plain(format!("{pending} new or changed"))));
+        }
+        if status.gone > 0 {
+            let gone = count(status.gone, "session");
+            let text = format!("{gone} only in the backup: claude-backup restore --gone");
+            fields.push(("gone", Span::plain(text)));
+        }
+        if status.at_risk.sessions > 0 {
+            let swept = count(status.at_risk.sessions, "session");
+            let days = status.at_risk.within_days;
+            let text = format!("{swept} will be deleted by Claude Code within {days} days");
+            fields.push(("sweep", Span::plain(text)));
+        }
+        let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
+        let others: Vec<String> = others
+            .map(|line| format!("{} ({})", line.slug, count(line.session_count, "session")))
+            .collect();
+        if !others.is_empty() {
+            fields.push(("others", Span::plain(others.join(", "))));
+        }
+        fields
+    }
+}
+
+impl Report for StatusReport {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let mark = match self.status.health {
+            Health::Ok => Mark::Good,
+            Health::Loss | Health::Incomplete => Mark::Warn,
+            Health::Never | Health::AtRisk => Mark::Bad,
+        };
+        page.mark(mark, self.headline())?;
+        for warning in &self.status.warnings {
+            page.mark(Mark::Warn, warning)?;
+        }
+        page.blank()?;
+        page.fields(&self.fields())
+    }
+}

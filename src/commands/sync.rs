@@ -1,0 +1,131 @@
+//! `sync`: save what is new.
+
+use std::io;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::Context;
+use super::saved::Saved;
+use crate::backup::{self, Publishing};
+use crate::repository::Repository;
+use crate::source::{Roots, Scope};
+use crate::sync::{self, Change, Prepared, Reading};
+use crate::ui::words::{count, size};
+use crate::ui::{Page, Report};
+
+/// Save what is new
+#[derive(Args, Clone, Debug, Default)]
+pub struct SyncArgs {
+    /// Save the config profile only
+    #[arg(long, conflicts_with = "sessions_only")]
+    config_only: bool,
+    /// Save everything but the config profile
+    #[arg(long)]
+    sessions_only: bool,
+    /// Show what would be saved, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Read every file again, changed or not
+    #[arg(long)]
+    full: bool,
+    /// Do not send the copy elsewhere
+    #[arg(long)]
+    no_push: bool,
+}
+
+impl SyncArgs {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As the operation says.
+    pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        if self.dry_run {
+            let progress = context.ui.progress();
+            let (scope, reading) = (self.scope(), self.reading());
+            let prepared = sync::plan(&repository, &roots, scope, reading, &*progress)?;
+            return context.ui.emit(&DryRun::new(&prepared));
+        }
+        let _lock = repository.lock("sync")?;
+        let progress = context.ui.progress();
+        let publishing = if self.no_push { Publishing::Later } else { Publishing::Now };
+        let outcome =
+            backup::run(&repository, &roots, self.scope(), self.reading(), publishing, &*progress);
+        context.warn_of(&repository);
+        context.ui.emit(&Saved(outcome?))
+    }
+
+    fn scope(&self) -> Scope {
+        match (self.config_only, self.sessions_only) {
+            (true, _) => Scope::ConfigOnly,
+            (_, true) => Scope::SessionsOnly,
+            _ => Scope::All,
+        }
+    }
+
+    fn reading(&self) -> Reading {
+        if self.full { Reading::Everything } else { Reading::Changed }
+    }
+}
+
+/// What a sync would do.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DryRun {
+    dry_run: bool,
+    add: Vec<String>,
+    grow: Vec<String>,
+    compare: Vec<String>,
+    moved: Vec<String>,
+    gone_at_source: Vec<String>,
+    unchanged: u64,
+    unreadable: u64,
+    bytes_to_read: u64,
+}
+
+impl DryRun {
+    fn new(prepared: &Prepared) -> Self {
+        let plan = &prepared.plan;
+        let unreadable = prepared.listing.unreadable.len() as u64;
+        let unchanged = plan.unchanged;
+        let mut report = Self { dry_run: true, unchanged, unreadable, ..Self::default() };
+        for change in &plan.changes {
+            let (list, path, bytes) = match change {
+                Change::Add(found) => (&mut report.add, &found.path, found.file.stat.size),
+                Change::Grow(found) => (&mut report.grow, &found.path, found.file.stat.size),
+                Change::Compare(found) => (&mut report.compare, &found.path, found.file.stat.size),
+                Change::Move { to, .. } => (&mut report.moved, &to.path, to.file.stat.size),
+                Change::GoneAtSource(path) => (&mut report.gone_at_source, path, 0),
+            };
+            list.push(path.to_string());
+            report.bytes_to_read += bytes;
+        }
+        report
+    }
+}
+
+impl Report for DryRun {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        for (word, paths) in [
+            ("add", &self.add),
+            ("grow", &self.grow),
+            ("compare", &self.compare),
+            ("move", &self.moved),
+            ("keep", &self.gone_at_source),
+        ] {
+            for path in paths {
+                page.line(format!("{word:8} {path}"))?;
+            }
+        }
+        let changes = self.add.len() + self.grow.len() + self.compare.len() + self.moved.len();
+        let changes = count(changes as u64, "file");
+        let unchanged = count(self.unchanged, "file");
+        page.line(format!(
+            "Would read {changes} ({}); {unchanged} unchanged; nothing was written",
+            size(self.bytes_to_read)
+        ))
+    }
+}

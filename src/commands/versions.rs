@@ -1,0 +1,168 @@
+//! `versions`: what the backup has of one session.
+
+use std::io;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde::Serialize;
+
+use super::Context;
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::find::Filter;
+use crate::repository::ledger::{Content, Entry, Reason};
+use crate::restore;
+use crate::source::Kind;
+use crate::sync;
+use crate::ui::words::{size, when};
+use crate::ui::{Column, Page, Report, Span, Table};
+
+/// List the versions of a session
+#[derive(Args, Clone, Debug)]
+pub struct VersionsArgs {
+    /// The session: its id, or a part of it that fits no other
+    session: String,
+    /// Only what this machine saved
+    #[arg(long, value_name = "SLUG")]
+    machine: Option<String>,
+    /// Only projects whose path or folder name has this in it
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// Take note of the messages that the current version lacks; `status` then stops telling
+    #[arg(long)]
+    acknowledge: bool,
+}
+
+impl VersionsArgs {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As the operations say.
+    pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let filter = Filter { machine: self.machine, project: self.project, ..Filter::default() };
+        let session = repository.find_session(&self.session, &filter)?;
+        let machine = repository.known_machine(&session.machine)?;
+        let entries = restore::entries_of(&repository, &machine, &session)?;
+        let transcript = entries.into_iter().find(|entry| entry.kind == Kind::Transcript);
+        let Some(entry) = transcript else {
+            let message = format!("session {} has no transcript", session.uuid);
+            return Err(Failure::new(ErrorKind::NotFound, message).into());
+        };
+        if self.acknowledge && machine == repository.machine {
+            let _lock = repository.lock("versions")?;
+            sync::acknowledge(&repository, &entry.path)?;
+        }
+        context.warn_of(&repository);
+        context.ui.emit(&VersionsReport::new(&session.uuid, &entry, context.env))
+    }
+}
+
+/// The versions of one session, the current one first.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VersionsReport {
+    uuid: String,
+    lost_messages: u64,
+    preferred: u32,
+    versions: Vec<VersionLine>,
+    #[serde(skip)]
+    env: Env,
+}
+
+/// One version.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VersionLine {
+    /// 0 for the current one.
+    number: u32,
+    current: bool,
+    last_activity: DateTime<Utc>,
+    replaced: Option<DateTime<Utc>>,
+    reason: Option<Reason>,
+    messages: u64,
+    lost_messages: u64,
+    size_bytes: u64,
+    sha256: String,
+}
+
+impl VersionsReport {
+    fn new(uuid: &str, entry: &Entry, env: &Env) -> Self {
+        let mut versions = vec![line(0, &entry.content)];
+        versions.extend(entry.versions.iter().rev().map(|version| VersionLine {
+            current: false,
+            replaced: Some(version.replaced),
+            reason: Some(version.reason),
+            lost_messages: version.lost_messages,
+            ..line(version.number, &version.content)
+        }));
+        Self {
+            uuid: uuid.to_owned(),
+            lost_messages: entry.lost_messages(),
+            preferred: entry.preferred().map_or(0, |version| version.number),
+            versions,
+            env: env.clone(),
+        }
+    }
+}
+
+fn line(number: u32, content: &Content) -> VersionLine {
+    let last_record = content.session.as_ref().and_then(|session| session.last_record);
+    VersionLine {
+        number,
+        current: number == 0,
+        last_activity: last_record.unwrap_or(content.modified),
+        replaced: None,
+        reason: None,
+        messages: content.messages(),
+        lost_messages: 0,
+        size_bytes: content.length,
+        sha256: content.sha256.to_string(),
+    }
+}
+
+impl Report for VersionsReport {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let mut table = Table::new(&[
+            Column::number("version"),
+            Column::whole("last active"),
+            Column::number("messages"),
+            Column::number("size"),
+            Column::text("why it was put aside"),
+        ]);
+        let now = self.env.now();
+        for version in &self.versions {
+            let number = match version.current {
+                true => "current".to_owned(),
+                false => version.number.to_string(),
+            };
+            table.row([
+                Span::plain(number),
+                Span::plain(when(version.last_activity, now, &self.env)),
+                Span::plain(version.messages.to_string()),
+                Span::plain(size(version.size_bytes)),
+                Span::plain(version.reason.map_or("", words_of)),
+            ]);
+        }
+        page.table(&table)?;
+        if self.lost_messages == 0 {
+            return Ok(());
+        }
+        let (lost, id, preferred) = (self.lost_messages, &self.uuid, self.preferred);
+        page.blank()?;
+        page.line(format!(
+            "The current version lacks {lost} messages; `claude-backup restore {id}` gives version {preferred}"
+        ))
+    }
+}
+
+fn words_of(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Rewritten => "rewritten",
+        Reason::Truncated => "cut short",
+        Reason::Replaced => "replaced by another file",
+        Reason::Displaced => "displaced by a restore",
+    }
+}

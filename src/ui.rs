@@ -1,0 +1,249 @@
+//! The only code that talks to a person or a program: results, warnings, errors, questions, progress.
+//!
+//! Standard output carries one result; standard error carries the talk about it.
+
+use std::io::{self, BufRead, BufWriter, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::env::Env;
+use crate::progress::Progress;
+
+mod ask;
+mod bar;
+mod colour;
+mod failure;
+pub mod page;
+pub mod table;
+pub mod text;
+pub mod words;
+
+pub use self::ask::Answer;
+pub use self::colour::{Colour, ColourWish};
+pub(crate) use self::failure::write_error;
+pub use self::page::{Mark, Page, Span};
+pub use self::table::{Column, Table};
+
+/// Which face of a result is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Words on a page.
+    #[default]
+    Human,
+    /// One line of JSON, and nothing beside it.
+    Json,
+}
+
+/// How much is said beside the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Talk {
+    /// Warnings and errors.
+    Quiet,
+    /// Notes and progress too.
+    #[default]
+    Normal,
+    /// Every step too.
+    Verbose,
+}
+
+/// A result with two faces: its fields are the JSON face.
+///
+/// `"ok": true` is put before the fields, so no report has a field of that name.
+pub trait Report: Serialize {
+    /// Writes the human face.
+    ///
+    /// # Errors
+    /// As the stream says.
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()>;
+
+    /// What the process says about this result; not 0 where something is missing.
+    fn exit_code(&self) -> u8 {
+        0
+    }
+}
+
+/// The three streams of one call.
+pub struct Streams<'a> {
+    /// Where answers come from.
+    pub input: &'a mut (dyn BufRead + Send),
+    /// Where the result goes.
+    pub out: &'a mut (dyn Write + Send),
+    /// Where everything else goes.
+    pub err: &'a mut (dyn Write + Send),
+}
+
+/// What the user said about the way of talking.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// The face of results and errors.
+    pub format: Format,
+    /// How much is said.
+    pub talk: Talk,
+    /// What `--color` says.
+    pub colour: ColourWish,
+}
+
+/// The program's mouth and ears during one call.
+pub struct Ui<'a> {
+    env: &'a Env,
+    input: &'a mut (dyn BufRead + Send),
+    out: Out<'a>,
+    err: &'a mut (dyn Write + Send),
+    manner: Manner,
+}
+
+/// Standard output, which remembers that its reader has left.
+struct Out<'a> {
+    stream: &'a mut (dyn Write + Send),
+    closed: bool,
+}
+
+#[derive(Serialize)]
+struct Success<'a, R: ?Sized> {
+    ok: bool,
+    #[serde(flatten)]
+    report: &'a R,
+}
+
+impl<'a> Ui<'a> {
+    /// Talks through these streams in this manner.
+    pub fn new(env: &'a Env, streams: Streams<'a>, manner: Manner) -> Self {
+        let out = Out { stream: streams.out, closed: false };
+        Self { env, input: streams.input, out, err: streams.err, manner }
+    }
+
+    /// Which face results have.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.manner.format
+    }
+
+    /// Shows a result and gives its exit code.
+    ///
+    /// A reader that has left (`| head -1`) has seen enough: that is no failure.
+    ///
+    /// # Errors
+    /// Where the result cannot be written.
+    pub fn emit(&mut self, report: &impl Report) -> Result<u8> {
+        let written = match self.manner.format {
+            Format::Human => self.write_page(report),
+            Format::Json => self.write_json(report),
+        };
+        match written {
+            Err(_) if self.out.closed => Ok(report.exit_code()),
+            written => written
+                .map(|()| report.exit_code())
+                .context("failed to write the result to standard output"),
+        }
+    }
+
+    /// Standard output itself, for a result that is bytes and not a report.
+    pub fn raw_output(&mut self) -> &mut (dyn Write + Send) {
+        &mut self.out
+    }
+
+    /// True once the reader of standard output has left.
+    #[must_use]
+    pub fn output_closed(&self) -> bool {
+        self.out.closed
+    }
+
+    /// Tells of something that should be looked into; JSON readers find it in the report instead.
+    pub fn warn(&mut self, message: impl AsRef<str>) {
+        self.say(&[Span::warn("warning:"), Span::plain(" "), Span::plain(message)]);
+    }
+
+    /// Tells of something good to know; silent with `--quiet`.
+    pub fn note(&mut self, message: impl AsRef<str>) {
+        if self.manner.talk != Talk::Quiet {
+            self.say(&[Span::plain(message)]);
+        }
+    }
+
+    /// Tells of a step; silent without `--verbose`.
+    pub fn detail(&mut self, message: impl AsRef<str>) {
+        if self.manner.talk == Talk::Verbose {
+            self.say(&[Span::dim(message)]);
+        }
+    }
+
+    /// Shows an error with its causes and its hint.
+    pub fn error(&mut self, error: &anyhow::Error) {
+        let colour = self.err_colour();
+        write_error(self.err, self.manner.format, colour, error);
+    }
+
+    /// A bar where a person looks at standard error, silence elsewhere; both know of Ctrl-C.
+    #[must_use]
+    pub fn progress(&self) -> Box<dyn Progress> {
+        let interrupt = Arc::clone(&self.env.interrupt);
+        let dumb = self.env.variable("TERM").is_some_and(|term| term == "dumb");
+        let talkative = self.manner.talk != Talk::Quiet && self.manner.format == Format::Human;
+        if talkative && self.env.terminal.stderr && !dumb {
+            return Box::new(bar::Bar::new(interrupt, self.terminal_width()));
+        }
+        Box::new(bar::Unseen { interrupt })
+    }
+
+    /// The colour of standard output.
+    #[must_use]
+    pub fn out_colour(&self) -> Colour {
+        self.manner.colour.resolve(self.env, self.env.terminal.stdout)
+    }
+
+    fn err_colour(&self) -> Colour {
+        self.manner.colour.resolve(self.env, self.env.terminal.stderr)
+    }
+
+    /// One line on standard error, human readers only; one that cannot be written is not missed.
+    fn say(&mut self, spans: &[Span]) {
+        if self.manner.format == Format::Human {
+            let (colour, width) = (self.err_colour(), self.terminal_width());
+            let _ = Page::new(&mut self.err, colour, Some(width)).spans(spans);
+        }
+    }
+
+    fn terminal_width(&self) -> usize {
+        usize::from(self.env.terminal.width.unwrap_or(80))
+    }
+
+    fn write_page(&mut self, report: &impl Report) -> io::Result<()> {
+        let (colour, width) = (self.out_colour(), self.terminal_width());
+        let width = self.env.terminal.stdout.then_some(width);
+        let mut out = BufWriter::new(&mut self.out);
+        report.words(&mut Page::new(&mut out, colour, width))?;
+        out.flush()
+    }
+
+    fn write_json(&mut self, report: &impl Report) -> io::Result<()> {
+        // Made whole first, so that a value that cannot be written leaves no half document.
+        let mut line = serde_json::to_vec(&Success { ok: true, report })?;
+        line.push(b'\n');
+        self.out.write_all(&line)?;
+        self.out.flush()
+    }
+}
+
+impl Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes);
+        self.notice(&written);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.stream.flush();
+        self.notice(&flushed);
+        flushed
+    }
+}
+
+impl Out<'_> {
+    fn notice<T>(&mut self, result: &io::Result<T>) {
+        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            self.closed = true;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Stories told to a sandbox home, one file per command.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test is the outside world")]
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "the sandbox is a small library of its own"
+)]
+
+mod sandbox;
+mod sync;

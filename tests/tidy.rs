@@ -1,0 +1,166 @@
+//! House rules that can fail: who imports whom, how long files are, what the papers promise.
+
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test is the outside world")]
+
+use std::path::{Path, PathBuf};
+
+/// A file without its tests may not be longer.
+const LONGEST_FILE: usize = 500;
+
+/// What each module may import; everything may import the foundation.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("env", &[]),
+    ("error", &[]),
+    ("fs", &[]),
+    ("progress", &[]),
+    ("session", &[]),
+    ("archive", &[]),
+    ("profile", &[]),
+    ("transcript", &[]),
+    ("source", &["session", "transcript", "profile"]),
+    ("vault", &[]),
+    ("repository", &["session", "archive", "vault", "source", "transcript"]),
+    ("sync", &["source", "repository", "archive", "transcript", "vault", "session"]),
+    ("restore", &["repository", "archive", "session", "source", "sync"]),
+    ("status", &["repository", "source", "sync"]),
+    ("backend", &["repository", "vault"]),
+    ("backup", &["backend", "sync", "repository", "source"]),
+    ("ui", &[]),
+    (
+        "commands",
+        &[
+            "backend",
+            "backup",
+            "cli",
+            "repository",
+            "restore",
+            "session",
+            "source",
+            "status",
+            "sync",
+            "transcript",
+            "ui",
+        ],
+    ),
+    ("cli", &["commands", "repository", "ui"]),
+    ("signals", &[]),
+    ("testing", &["cli", "ui"]),
+    ("lib", &["cli", "signals", "ui"]),
+    ("main", &[]),
+];
+const FOUNDATION: &[&str] = &["env", "error", "fs", "progress"];
+
+#[test]
+fn imports_point_down() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let module = module_of(&path);
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == module) else {
+            wrong.push(format!("{} has no line in the table", path.display()));
+            continue;
+        };
+        for import in imports(&text) {
+            let is_fine = import == module
+                || FOUNDATION.contains(&import.as_str())
+                || allowed.contains(&import.as_str());
+            if !is_fine {
+                wrong.push(format!("{} imports {import}", path.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn files_stay_small() {
+    let long = |(path, text): (PathBuf, String)| {
+        let lines = without_tests(&text).lines().count();
+        (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", path.display()))
+    };
+    assert_eq!(sources().into_iter().filter_map(long).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    let changelog = read("CHANGELOG.md");
+    assert!(changelog.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn every_command_in_the_papers_parses() {
+    let mut wrong = Vec::new();
+    for paper in papers() {
+        for line in commands_of(&read(&paper)) {
+            let words: Vec<String> =
+                line.split_whitespace().skip(1).map(|word| word.trim_matches('"').into()).collect();
+            if let Err(error) = claude_backup::cli::check(&words) {
+                wrong.push(format!("{paper}: `{line}`: {error}"));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+fn papers() -> Vec<String> {
+    let mut papers = vec!["README.md".to_owned()];
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        papers.push(format!("docs/{}", entry.unwrap().file_name().to_string_lossy()));
+    }
+    papers.sort();
+    papers
+}
+
+/// Lines of code blocks and inline code that begin with the program's name.
+fn commands_of(text: &str) -> Vec<String> {
+    let inline = text.split('`').skip(1).step_by(2);
+    let lines = text.lines().map(|line| line.trim_start().trim_start_matches("$ "));
+    let starts = |line: &str| line.starts_with("claude-backup ") && !line.contains('\n');
+    let mut found: Vec<String> =
+        inline.chain(lines).filter(|line| starts(line)).map(command_part).collect();
+    found.dedup();
+    found
+}
+
+/// The call itself, without comment, pipe or redirection.
+fn command_part(line: &str) -> String {
+    let ends = [" #", " |", " >", " &&", " …"];
+    let end = ends.iter().filter_map(|mark| line.find(mark)).min().unwrap_or(line.len());
+    line[..end].trim().to_owned()
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let files = walkdir::WalkDir::new(root().join("src")).sort_by_file_name();
+    let files = files.into_iter().flatten().map(walkdir::DirEntry::into_path);
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    files.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+fn module_of(path: &Path) -> String {
+    let below = path.strip_prefix(root().join("src")).unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn imports(text: &str) -> Vec<String> {
+    let names = without_tests(text)
+        .match_indices("crate::")
+        .map(|(at, found)| {
+            let rest = &text[at + found.len()..];
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+            rest.chars().take_while(|c| is_name(*c)).collect::<String>()
+        })
+        .filter(|name| !name.is_empty());
+    names.collect()
+}
+
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
