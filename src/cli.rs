@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::Context;
@@ -34,6 +35,10 @@ pub const NAME: &str = "claude-backup";
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
+    // Before a command only: after one, `--version` may choose a version of a session.
+    /// Print the version
+    #[arg(long, short = 'V', short_alias = 'v')]
+    version: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -74,19 +79,14 @@ struct GlobalArgs {
     #[arg(long, global = true)]
     json: bool,
     /// Say only what went wrong
-    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    #[arg(long, short, global = true)]
     quiet: bool,
     /// Say every step
     #[arg(long, global = true)]
     verbose: bool,
-    /// When to use colour
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_default_value = true
-    )]
+    /// Use colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     color: ColourWish,
     /// Where the backup is [CLAUDE_BACKUP_DIR; else ~/.claude-backup]
     #[arg(long, global = true, value_name = "PATH")]
@@ -94,9 +94,6 @@ struct GlobalArgs {
     /// What is backed up [CLAUDE_CONFIG_DIR; else ~/.claude]
     #[arg(long, global = true, value_name = "PATH")]
     claude_dir: Option<PathBuf>,
-    /// Print the version
-    #[arg(long, short = 'V', short_alias = 'v')]
-    version: bool,
 }
 
 /// Runs one call and gives its exit code; `arguments` start after the program's name.
@@ -126,7 +123,7 @@ pub(crate) fn fail_without_env(
 
 /// The command line as clap knows it: for help, completions and manuals.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().bin_name(NAME).no_binary_name(true)
+    Cli::command().bin_name(NAME).no_binary_name(true).args_override_self(true)
 }
 
 /// Whether these words are a call that would run; nothing is run.
@@ -140,13 +137,19 @@ pub fn check(words: &[String]) -> Result<(), String> {
 fn parse(arguments: &[OsString], env: &Env) -> Result<Cli, clap::Error> {
     let mut command = help::arranged(command(), env);
     let matches = command.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // The parser sees no conflict between a flag before the command and one after it.
+    if cli.global.quiet && cli.global.verbose {
+        let conflict = "`--quiet` and `--verbose` contradict each other";
+        return Err(command.error(ClapErrorKind::ArgumentConflict, conflict));
+    }
+    Ok(cli)
 }
 
 impl Cli {
     fn run(self, context: &mut Context<'_>) -> u8 {
         let done = match self.command {
-            _ if self.global.version => context.ui.emit(&VersionReport::new()),
+            _ if self.version => context.ui.emit(&VersionReport::new()),
             Some(command) => command.run(context),
             None => without_command(context),
         };
@@ -197,5 +200,179 @@ impl GlobalArgs {
 
     fn claude_dir(&self, env: &Env) -> Option<PathBuf> {
         self.claude_dir.as_deref().map(|path| env.absolute(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ErrorKind, Failure};
+    use crate::testing::{LeavingReader, json, ran, ran_into, ran_on, sandbox, with_ui};
+
+    fn names() -> Vec<String> {
+        command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    }
+
+    fn on_terminal(width: u16) -> (tempfile::TempDir, Env) {
+        let (home, mut env) = sandbox();
+        env.terminal.stdout = true;
+        env.terminal.width = Some(width);
+        (home, env)
+    }
+
+    #[test]
+    fn the_version_has_two_faces_and_every_spelling() {
+        for words in [&["--version"][..], &["-V"], &["-v"], &["--version", "man"]] {
+            assert_eq!(ran(words).out, "claude-backup 4.0.0\n", "{words:?}");
+        }
+        for words in
+            [&["--version", "--json"][..], &["--json", "--json", "-v"], &["-V", "man", "--json"]]
+        {
+            let ran = ran(words);
+            assert_eq!(ran.out, "{\"ok\":true,\"version\":\"4.0.0\"}\n", "{words:?}");
+            assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_command_once_and_where_to_begin() {
+        let help = ran(&["--help"]);
+        assert_eq!((help.code, help.err.as_str()), (0, ""));
+        for name in names() {
+            let lines = help.out.lines().filter(|line| line.starts_with(&format!("  {name} ")));
+            assert_eq!(lines.count(), 1, "{name}");
+        }
+        let end = "\nFirst time?      claude-backup init\n\
+                   Lost a session?  claude-backup restore --list\n";
+        assert!(help.out.ends_with(end), "{}", help.out);
+        assert_eq!(ran(&["-h"]), help);
+        assert_eq!(json(&ran(&["--help", "--json"]).out)["help"], help.out.as_str());
+    }
+
+    #[test]
+    fn the_help_of_a_command_runs_nothing() {
+        for name in names() {
+            let (home, env) = sandbox();
+            let help = ran_on(&env, &[&name, "--help"]);
+            assert_eq!((help.code, help.err.as_str()), (0, ""), "{name}");
+            assert!(help.out.contains(&format!("Usage: claude-backup {name}")), "{}", help.out);
+            assert_eq!(fs_err::read_dir(home.path()).unwrap().count(), 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_every_terminal() {
+        // The usage line and a flag with its value stay whole: 42 cells.
+        for width in [20, 40, 80, 120] {
+            let (_home, env) = on_terminal(width);
+            let help = ran_on(&env.with_variable("NO_COLOR", "1"), &["--help"]).out;
+            let wide = |line: &&str| crate::ui::text::cells(line) > usize::from(width.max(42));
+            assert_eq!(help.lines().find(wide), None);
+            assert_eq!(help.lines().find(|line| line.ends_with(' ')), None);
+        }
+    }
+
+    #[test]
+    fn colour_reaches_a_terminal_unless_it_is_refused() {
+        let escapes = |env: Env, words: &[&str]| ran_on(&env, words).out.contains('\u{1b}');
+        let (_home, env) = on_terminal(80);
+        assert!(escapes(env.clone(), &["--help"]));
+        assert!(!escapes(env.clone(), &["--help", "--color", "never"]));
+        assert!(!escapes(env.clone(), &["--color=never", "help"]));
+        assert!(!escapes(env.clone().with_variable("NO_COLOR", "1"), &["--help"]));
+        assert!(!escapes(env.with_variable("TERM", "dumb"), &["--help"]));
+        let (_home, pipe) = sandbox();
+        assert!(!escapes(pipe.clone(), &["--help"]));
+        assert!(escapes(pipe.clone(), &["--help", "--color=always"]));
+        assert!(escapes(pipe.with_variable("CLICOLOR_FORCE", "1"), &["--help"]));
+    }
+
+    #[test]
+    fn wrong_words_are_answered_with_the_way_out() {
+        for (words, screen) in [
+            (
+                &["complitions"][..],
+                "error: unrecognized subcommand 'complitions'\n\
+                 hint: a similar subcommand exists: 'completions'\n",
+            ),
+            (
+                &["completions"],
+                "error: the following required arguments were not provided: <SHELL>\n\
+                 hint: see `claude-backup completions --help`\n",
+            ),
+            (
+                &["man", "\u{202e}x"],
+                "error: unexpected argument '\\u{202e}x' found\n\
+                 hint: see `claude-backup man --help`\n",
+            ),
+            (
+                &["--quiet", "man", "--verbose"],
+                "error: `--quiet` and `--verbose` contradict each other\n\
+                 hint: see `claude-backup --help`\n",
+            ),
+        ] {
+            let ran = ran(words);
+            assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (2, "", screen));
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_one_object_wherever_json_stands() {
+        let expected = concat!(
+            r#"{"error":"unexpected argument '--qiet' found","code":"usage","#,
+            r#""hint":"a similar argument exists: '--quiet'"}"#,
+            "\n"
+        );
+        for words in [["--json", "man", "--qiet"], ["man", "--qiet", "--json"]] {
+            let ran = ran(&words);
+            assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (2, "", expected));
+        }
+        let plain = ran(&["man", "x", "--", "--json"]);
+        assert!(plain.err.starts_with("error: "), "a word after `--` is no flag: {}", plain.err);
+    }
+
+    #[test]
+    fn a_reader_that_leaves_is_no_failure() {
+        for words in [&["man"][..], &["man", "--json"], &["--help"], &["--version"]] {
+            for bytes in [0, 10] {
+                assert_eq!(ran_into(&mut LeavingReader(bytes), words), (0, String::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_pipe_elsewhere_stays_a_failure() {
+        let (_home, env) = sandbox();
+        let lost = io::Error::from(io::ErrorKind::BrokenPipe);
+        let error = anyhow::Error::from(lost).context("failed to push");
+        let (code, err) = with_ui(&env, "", |ui| end_with(&error, ui));
+        assert_eq!((code, err.as_str()), (1, "error: failed to push\n  because: broken pipe\n"));
+    }
+
+    #[test]
+    fn a_stop_has_its_own_exit_code() {
+        let (_home, env) = sandbox();
+        let error = Failure::new(ErrorKind::Interrupted, "stopped").into();
+        let (code, err) = with_ui(&env, "", |ui| end_with(&error, ui));
+        assert_eq!((code, err.as_str()), (130, "error: stopped\n"));
+    }
+
+    #[test]
+    fn the_backup_is_where_the_flag_says_then_the_variable_then_the_home() {
+        let (home, env) = sandbox();
+        let folder = |env: &Env, words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            parse(&words, env).unwrap().global.backup_dir(env)
+        };
+        assert_eq!(folder(&env, &[]), home.path().join(".claude-backup"));
+        let set = env.with_variable("CLAUDE_BACKUP_DIR", "~/elsewhere");
+        assert_eq!(folder(&set, &["man"]), home.path().join("elsewhere"));
+        assert_eq!(folder(&set, &["--backup-dir=a/b", "man"]), home.path().join("a/b"));
+        assert_eq!(folder(&set, &["man", "--backup-dir", "/srv/b"]), Path::new("/srv/b"));
+    }
+
+    #[test]
+    fn the_parser_is_well_formed() {
+        command().debug_assert();
     }
 }

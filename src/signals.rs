@@ -34,3 +34,25 @@ pub(crate) fn listen(env: &Env) -> Result<()> {
 pub(crate) fn listen(_env: &Env) -> Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::low_level::raise;
+
+    use super::*;
+    use crate::testing::sandbox;
+
+    #[test]
+    fn the_first_signal_asks_and_does_not_end() {
+        let (_home, env) = sandbox();
+        listen(&env).unwrap();
+        raise(SIGTERM).unwrap();
+        assert!(env.interrupted());
+        assert!(!env.impatient.load(Ordering::SeqCst), "a timer may ask twice");
+        raise(SIGINT).unwrap();
+        assert!(env.impatient.load(Ordering::SeqCst), "a second Ctrl-C would end this process");
+    }
+}

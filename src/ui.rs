@@ -92,6 +92,8 @@ pub struct Ui<'a> {
     out: Out<'a>,
     err: &'a mut (dyn Write + Send),
     manner: Manner,
+    /// What was warned of while nothing may stand beside the JSON document: it goes into it.
+    warnings: Vec<String>,
 }
 
 /// Standard output, which remembers that its reader has left.
@@ -105,13 +107,15 @@ struct Success<'a, R: ?Sized> {
     ok: bool,
     #[serde(flatten)]
     report: &'a R,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 impl<'a> Ui<'a> {
     /// Talks through these streams in this manner.
     pub fn new(env: &'a Env, streams: Streams<'a>, manner: Manner) -> Self {
         let out = Out { stream: streams.out, closed: false };
-        Self { env, input: streams.input, out, err: streams.err, manner }
+        Self { env, input: streams.input, out, err: streams.err, manner, warnings: Vec::new() }
     }
 
     /// Which face results have.
@@ -150,8 +154,13 @@ impl<'a> Ui<'a> {
         self.out.closed
     }
 
-    /// Tells of something that should be looked into; JSON readers find it in the report instead.
+    /// Tells of something that should be looked into; JSON readers find it in the next document.
+    ///
+    /// A report with a field `warnings` of its own takes them there instead.
     pub fn warn(&mut self, message: impl AsRef<str>) {
+        if self.manner.format == Format::Json {
+            self.warnings.push(message.as_ref().to_owned());
+        }
         self.say(&[Span::warn("warning:"), Span::plain(" "), Span::plain(message)]);
     }
 
@@ -219,7 +228,7 @@ impl<'a> Ui<'a> {
 
     fn write_json(&mut self, report: &impl Report) -> io::Result<()> {
         // Made whole first, so that a value that cannot be written leaves no half document.
-        let mut line = serde_json::to_vec(&Success { ok: true, report })?;
+        let mut line = serde_json::to_vec(&Success { ok: true, report, warnings: &self.warnings })?;
         line.push(b'\n');
         self.out.write_all(&line)?;
         self.out.flush()
@@ -245,5 +254,89 @@ impl Out<'_> {
         if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             self.closed = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::testing::{LeavingReader, sandbox};
+
+    #[derive(Serialize)]
+    struct Saved {
+        files: u64,
+        pushed: bool,
+    }
+
+    impl Report for Saved {
+        fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+            page.line(words::count(self.files, "file"))
+        }
+
+        fn exit_code(&self) -> u8 {
+            if self.pushed { 0 } else { 3 }
+        }
+    }
+
+    const SAVED: Saved = Saved { files: 2, pushed: false };
+
+    /// What is said on standard error in this manner.
+    fn said(format: Format, talk: Talk) -> String {
+        let (_home, env) = sandbox();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let streams = Streams { input: &mut io::empty(), out: &mut out, err: &mut err };
+        let mut ui = Ui::new(&env, streams, Manner { format, talk, ..Manner::default() });
+        ui.warn("old\u{1b}");
+        ui.note("news");
+        ui.detail("step");
+        String::from_utf8(err).unwrap()
+    }
+
+    fn shown(format: Format, out: &mut (dyn Write + Send)) -> Result<u8> {
+        let (_home, env) = sandbox();
+        let streams = Streams { input: &mut io::empty(), out, err: &mut io::sink() };
+        Ui::new(&env, streams, Manner { format, ..Manner::default() }).emit(&SAVED)
+    }
+
+    #[test]
+    fn one_value_has_two_faces_and_one_exit_code() {
+        for (format, face) in [
+            (Format::Human, "2 files\n"),
+            (Format::Json, "{\"ok\":true,\"files\":2,\"pushed\":false}\n"),
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(shown(format, &mut out).unwrap(), 3);
+            assert_eq!(String::from_utf8(out).unwrap(), face);
+            assert_eq!(shown(format, &mut LeavingReader(1)).unwrap(), 3, "the reader left");
+        }
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_is_a_failure() {
+        let mut full: &mut [u8] = &mut [0; 3];
+        let error = shown(Format::Json, &mut full).unwrap_err();
+        assert!(error.to_string().contains("standard output"), "{error}");
+    }
+
+    #[test]
+    fn talk_is_as_loud_as_wished_and_silent_beside_json() {
+        let warning = "warning: old\\u{1b}\n";
+        assert_eq!(said(Format::Human, Talk::Quiet), warning);
+        assert_eq!(said(Format::Human, Talk::Normal), format!("{warning}news\n"));
+        assert_eq!(said(Format::Human, Talk::Verbose), format!("{warning}news\nstep\n"));
+        assert_eq!(said(Format::Json, Talk::Verbose), "");
+    }
+
+    #[test]
+    fn silent_progress_still_hears_a_stop() {
+        let (_home, env) = sandbox();
+        crate::testing::with_ui(&env, "", |ui| {
+            let progress = ui.progress();
+            assert!(!progress.interrupted());
+            env.interrupt.store(true, Ordering::Relaxed);
+            assert!(progress.interrupted());
+        });
     }
 }

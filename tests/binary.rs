@@ -1,6 +1,6 @@
 //! The real process: version, exit codes, a closed pipe.
 
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test is the outside world")]
+#![expect(clippy::disallowed_methods, reason = "a test is the outside world")]
 
 use std::io::Read;
 use std::process::Stdio;

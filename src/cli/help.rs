@@ -27,7 +27,9 @@ pub(super) fn arranged(command: Command, env: &Env) -> Command {
     let width = env.terminal.width.filter(|_| env.terminal.stdout);
     let width = width.map_or(WIDEST, |width| usize::from(width).min(WIDEST));
     let template = template(&command, width);
-    command.styles(styles()).term_width(width).help_template(template)
+    let command = command.styles(styles()).term_width(width).help_template(template);
+    // The parser would else set what a flag does in a column of a few cells.
+    command.next_line_help(width < NARROW)
 }
 
 fn styles() -> Styles {

@@ -53,7 +53,11 @@ pub(super) fn manner(arguments: &[OsString]) -> Manner {
     let after_color = flags().skip_while(|word| *word != "--color").nth(1);
     let colour = flags().find_map(|word| word.strip_prefix("--color=")).or(after_color);
     let colour = colour.and_then(|word| ColourWish::from_str(word, false).ok());
-    let format = if flags().any(|word| word == "--json") { Format::Json } else { Format::Human };
+    let format = if flags().any(|word| word == "--json" || word.starts_with("--json=")) {
+        Format::Json
+    } else {
+        Format::Human
+    };
     Manner { format, colour: colour.unwrap_or_default(), ..Manner::default() }
 }
 

@@ -28,7 +28,7 @@ impl ManArgs {
     /// # Errors
     /// Where they cannot be written.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
-        let mut command = cli::command().version(VERSION);
+        let mut command = cli::command().disable_help_subcommand(true);
         command.build();
         let mut roff = Vec::new();
         render(command, &mut roff)?;
@@ -37,9 +37,8 @@ impl ManArgs {
 }
 
 fn render(command: Command, roff: &mut Vec<u8>) -> io::Result<()> {
-    let below: Vec<Command> =
-        command.get_subcommands().filter(|below| below.get_name() != "help").cloned().collect();
-    Man::new(command).render(roff)?;
+    let below: Vec<Command> = command.get_subcommands().cloned().collect();
+    Man::new(command).source(format!("{} {VERSION}", cli::NAME)).render(roff)?;
     below.into_iter().try_for_each(|below| render(below, roff))
 }
 

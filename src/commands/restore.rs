@@ -108,19 +108,18 @@ impl RestoreArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
         let filter = self.filters.filter()?;
-        let code = match &self.session {
+        match &self.session {
             Some(id) => self.one(&repository, id, &filter, context),
             None if self.all => self.all(&repository, &filter, context),
             None if self.filters.asks_for_a_list() => {
                 let sessions = repository.sessions(&filter)?;
+                context.warn_of(&repository);
                 context.ui.emit(&ListReport::new(sessions, context.env))
             }
             None => Err(Failure::new(ErrorKind::Usage, "what should be restored?")
                 .hint("list sessions with `claude-backup restore --list`; restore one by its id, or everything with --all")
                 .into()),
-        };
-        context.warn_of(&repository);
-        code
+        }
     }
 
     fn one(
@@ -138,7 +137,9 @@ impl RestoreArgs {
         let conflict = self.conflict();
         let plan = restore::plan_session(repository, &session, self.wanted(), &place, conflict)?;
         refuse_conflicts(&plan)?;
-        let outcome = self.carry_out(repository, plan, context)?;
+        let outcome = self.carry_out(repository, plan, context);
+        context.warn_of(repository);
+        let outcome = outcome?;
         context.ui.emit(&OneReport::new(&session, &place, outcome, self.keep_mtime, context.env))
     }
 
@@ -157,7 +158,9 @@ impl RestoreArgs {
             (filter.presence == Presence::Any || is_gone)
                 && filter.project.as_ref().is_none_or(is_of)
         });
-        let outcome = self.carry_out(repository, plan, context)?;
+        let outcome = self.carry_out(repository, plan, context);
+        context.warn_of(repository);
+        let outcome = outcome?;
         context.ui.emit(&AllReport::new(outcome, self.dry_run))
     }
 
@@ -191,6 +194,7 @@ impl RestoreArgs {
         };
         let content = restore::choose(entry, self.wanted())?;
         let bytes = repository.open_content(&machine, &entry.path, content)?;
+        context.warn_of(repository);
         match pour(bytes, context.ui.raw_output()) {
             Err(error) if !context.ui.output_closed() => Err(error.into()),
             _ => Ok(0),

@@ -26,9 +26,9 @@ impl StatusArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
         let roots = Roots::find(context.claude_dir.as_deref(), context.env);
-        let status = status::read(&repository, &roots);
-        context.warn_of(&repository);
-        context.ui.emit(&StatusReport { status: status?, env: context.env.clone() })
+        let mut status = status::read(&repository, &roots)?;
+        status.warnings.extend(repository.take_warnings());
+        context.ui.emit(&StatusReport { status, env: context.env.clone() })
     }
 }
 

@@ -28,3 +28,14 @@ impl Report for VersionReport {
         page.line(format!("claude-backup {}", self.version))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::screen;
+
+    #[test]
+    fn a_person_reads_name_and_number() {
+        assert_eq!(screen(&VersionReport::new(), Some(80)), "claude-backup 4.0.0\n");
+    }
+}

@@ -253,32 +253,36 @@ pub fn painted(colour: Colour, look: Look, text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn page(colour: Colour, width: Option<usize>, write: impl Fn(&mut Page<'_>)) -> String {
+    fn page(
+        colour: Colour,
+        width: Option<usize>,
+        write: impl Fn(&mut Page<'_>) -> io::Result<()>,
+    ) -> String {
         let mut out = Vec::new();
-        write(&mut Page::new(&mut out, colour, width));
+        write(&mut Page::new(&mut out, colour, width)).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn fields_align_and_stack_on_a_narrow_terminal() {
         let fields = [("Mode", Span::plain("local")), ("Machine", Span::plain("mac"))];
-        let wide = page(Colour::Never, Some(80), |page| page.fields(&fields).unwrap());
+        let wide = page(Colour::Never, Some(80), |page| page.fields(&fields));
         assert_eq!(wide, "Mode     local\nMachine  mac\n");
-        let narrow = page(Colour::Never, Some(20), |page| page.fields(&fields).unwrap());
+        let narrow = page(Colour::Never, Some(20), |page| page.fields(&fields));
         assert_eq!(narrow, "Mode\n  local\nMachine\n  mac\n");
     }
 
     #[test]
     fn colour_is_never_the_only_carrier() {
-        let plain = page(Colour::Never, None, |page| page.mark(Mark::Bad, "not pushed").unwrap());
+        let plain = page(Colour::Never, None, |page| page.mark(Mark::Bad, "not pushed"));
         assert_eq!(plain, "✗ not pushed\n");
-        let colour = page(Colour::Always, None, |page| page.mark(Mark::Bad, "no push").unwrap());
+        let colour = page(Colour::Always, None, |page| page.mark(Mark::Bad, "no push"));
         assert_eq!(colour, "\u{1b}[1m\u{1b}[31m✗\u{1b}[0m no push\n");
     }
 
     #[test]
     fn lines_are_made_harmless() {
-        let text = page(Colour::Always, None, |page| page.line("a\u{1b}[2J\nb").unwrap());
+        let text = page(Colour::Always, None, |page| page.line("a\u{1b}[2J\nb"));
         assert_eq!(text, "a\\u{1b}[2J\\nb\n");
     }
 }

@@ -58,7 +58,7 @@ pub fn fit(text: &str, width: usize, keep: Keep) -> Cow<'_, str> {
         return Cow::Borrowed("");
     }
     Cow::Owned(match keep {
-        Keep::Start => format!("{}…", start_of(text, width - 1)),
+        Keep::Start => format!("{}…", start_of(text, width - 1).trim_end()),
         Keep::End => format!("…{}", end_of(text, width - 1)),
     })
 }
