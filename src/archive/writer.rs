@@ -211,10 +211,11 @@ impl Batch {
             return Ok(Vec::new());
         }
         let count = plain.len().div_ceil(PIECE);
-        if count == 1 {
+        if plain.len() <= SECTION {
             // Most files are this small, and waiting in the pool would start other work.
             observe(plain);
-            return Ok(vec![self.deflate_piece(0, &mut piece::scratch())?]);
+            let mut scratch = piece::scratch();
+            return (0..count).map(|at| self.deflate_piece(at, &mut scratch)).collect();
         }
         let (pieces, ()) = rayon::join(
             || {

@@ -217,6 +217,9 @@ impl<'a> Revision<'a> {
         self.placements.sort_by_key(Placement::order);
         self.placements.iter().try_for_each(place)?;
         refresh_index(self.repository, &self.edits);
+        if let Err(error) = self.repository.vault.tidy() {
+            self.repository.warn(format!("packs could not be joined: {error:#}"));
+        }
         Ok(id)
     }
 

@@ -450,6 +450,7 @@ mod unix {
         }
         assert_eq!(names(&listing), ["projects/-q/b.jsonl"]);
         assert_eq!(listing.unreadable[0].path, locked);
+        assert!(listing.unreadable[0].error.starts_with("Permission denied"));
         assert!(listing.is_hidden(Path::new("projects/-p/a.jsonl")));
     }
 }

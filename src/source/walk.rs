@@ -293,8 +293,8 @@ impl Folder {
     }
 }
 
-/// The cause alone: the path has its own field.
+/// The cause alone, without the path that the message names before it: that has its own field.
 fn reason(error: &io::Error) -> String {
-    let cause = error.get_ref().and_then(std::error::Error::source);
-    cause.map_or_else(|| error.to_string(), ToString::to_string)
+    let message = error.to_string();
+    message.rsplit_once("`: ").map_or(message.as_str(), |(_, cause)| cause).to_owned()
 }

@@ -10,6 +10,7 @@ use super::plan::{Change, Found, SyncPlan};
 use super::store::{Job, Step, Store, Stored, Verdict};
 use super::totals::{machine_manifest, size_words, totals_of};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
+use crate::archive;
 use crate::error::{ErrorKind, Failure};
 use crate::progress::Progress;
 use crate::repository::Repository;
@@ -128,8 +129,8 @@ pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
     run.finish().map(drop)
 }
 
-/// A file of this size keeps all cores busy by itself.
-const LARGE: u64 = 4 << 20;
+/// A larger file keeps all cores busy by itself; see `archive::write`.
+const LARGE: u64 = archive::SECTION as u64;
 
 /// Compares and compresses on all cores: large files one after the other, each cut into pieces,
 /// then the small ones side by side. More than a few at once would only take memory.

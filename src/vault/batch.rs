@@ -1,27 +1,29 @@
 //! New objects gathered into one pack, and the commit that makes them the newest backup.
 
-use std::io::{self, Read, Seek, SeekFrom};
+mod deltas;
+
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use super::branch::Move;
 use super::commit::CommitInfo;
-use super::content::Content;
-use super::delta::{self, Inserts};
 use super::entry::{Form, Packing};
 use super::object_id::{ObjectHasher, ObjectId, ObjectKind};
 use super::pack::PackWriter;
-use super::pack_file::PackFile;
-use super::pack_folder::{Active, Keep};
+use super::pack_folder::Active;
+use super::pack_list::Keep;
 use super::read::Head;
 use super::tree::{self, Edit, EditedTree, TreeEdits};
 use super::{Step, Vault};
+use deltas::Hashed;
 
 /// The active pack is copied at each sync, so it is frozen when it gets larger than this.
 pub(super) const ACTIVE_LIMIT: u64 = 64 * 1024 * 1024;
 /// Reading an object follows all its deltas, and git's own limit is 50.
 pub(super) const DEPTH_LIMIT: usize = 48;
+
 /// A delta's copies can reach no further.
 const COPY_REACH: u64 = u32::MAX as u64;
 
@@ -32,13 +34,6 @@ pub struct Batch<'v> {
     active: Option<Active>,
     /// Deltas may lean on the active pack: the new pack will hold all of it.
     joins_active: bool,
-}
-
-/// Where a delta can stand: its base and how much they have in common.
-struct GrownBase {
-    id: ObjectId,
-    content: Content,
-    common: u64,
 }
 
 /// What becomes of the batch's pack and of the active one.
@@ -76,6 +71,17 @@ impl Batch<'_> {
     /// Where the bytes do not hash to `id`, or the file cannot be read. The batch stays usable.
     pub fn add_file(&mut self, path: &Path, id: ObjectId, length: u64) -> Result<()> {
         if self.has(id)? {
+            return Ok(());
+        }
+        self.add_file_again(path, id, length)
+    }
+
+    /// The same, also where the repository has the object: for one that was found damaged.
+    ///
+    /// # Errors
+    /// As [`Batch::add_file`].
+    pub fn add_file_again(&mut self, path: &Path, id: ObjectId, length: u64) -> Result<()> {
+        if self.writer.form(id).is_some() {
             return Ok(());
         }
         let file = fs_err::File::open(path)?;
@@ -186,7 +192,7 @@ impl Batch<'_> {
         if let Err(error) = settle(vault, placement, &name, old) {
             vault.warn(format!("could not tidy up after the commit: {error:#}"));
         }
-        vault.reopen()
+        Ok(())
     }
 
     fn add_commit(
@@ -252,129 +258,6 @@ impl Batch<'_> {
     fn has(&self, id: ObjectId) -> Result<bool> {
         Ok(self.writer.form(id).is_some() || self.vault.exists(id)?)
     }
-
-    fn add_whole(&mut self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<()> {
-        let packing = match kind {
-            ObjectKind::Blob => Packing::Stored,
-            ObjectKind::Tree | ObjectKind::Commit | ObjectKind::Tag => Packing::Deflated,
-        };
-        self.writer.add_bytes(id, Form::Whole(kind), packing, bytes)
-    }
-
-    fn add_text(
-        &mut self,
-        kind: ObjectKind,
-        id: ObjectId,
-        bytes: &[u8],
-        previous: Option<ObjectId>,
-    ) -> Result<()> {
-        if self.has(id)? {
-            return Ok(());
-        }
-        if let Some((base, delta)) = self.text_delta(kind, bytes, previous)? {
-            return self.writer.add_bytes(id, Form::Delta(base), Packing::Deflated, &delta);
-        }
-        self.writer.add_bytes(id, Form::Whole(kind), Packing::Deflated, bytes)
-    }
-
-    /// A delta on the previous text, or on the first of its chain, if it saves half.
-    fn text_delta(
-        &mut self,
-        kind: ObjectKind,
-        bytes: &[u8],
-        previous: Option<ObjectId>,
-    ) -> Result<Option<(ObjectId, Vec<u8>)>> {
-        let Some((base, root)) = previous.and_then(|id| self.standing(id)) else {
-            return Ok(None);
-        };
-        if self.form(root) != Some(Form::Whole(kind)) || bytes.len() as u64 > ACTIVE_LIMIT {
-            return Ok(None);
-        }
-        let old = self.content(base)?.to_vec();
-        let delta = delta::encode(&old, bytes);
-        let worth_it = delta.len() + 20 < bytes.len() / 2;
-        let right = worth_it && delta::apply(&old, &delta)? == bytes;
-        Ok(right.then_some((base, delta)))
-    }
-
-    /// The base for a grown file; nothing where the previous version is not to be had.
-    fn grown_base(
-        &mut self,
-        path: &Path,
-        previous: ObjectId,
-        common: u64,
-    ) -> Result<Option<GrownBase>> {
-        if self.form(previous).is_none() {
-            // A base that cannot be read is no loss: the file is then stored whole.
-            let Ok(bytes) = self.vault.read(previous) else {
-                return Ok(None);
-            };
-            self.add_whole(ObjectKind::Blob, previous, &bytes)?;
-            let content = Content::of(bytes);
-            return Ok(Some(GrownBase { id: previous, content, common }));
-        }
-        let Some((id, _)) = self.standing(previous) else {
-            return Ok(None);
-        };
-        let content = self.content(id)?;
-        let common = if id == previous {
-            common
-        } else {
-            content.common_prefix(&mut fs_err::File::open(path)?)?
-        };
-        Ok(Some(GrownBase { id, content, common }))
-    }
-
-    fn add_grown_on(
-        &mut self,
-        base: &GrownBase,
-        path: &Path,
-        id: ObjectId,
-        length: u64,
-    ) -> Result<()> {
-        let common = base.common;
-        ensure!(common <= base.content.length() && common <= length, "less is common");
-        let mut hasher = ObjectHasher::new(ObjectKind::Blob, length);
-        base.content.prefix(common).for_each(|piece| hasher.update(piece));
-        let mut file = fs_err::File::open(path)?;
-        file.seek(SeekFrom::Start(common))?;
-        let rest = Hashed { source: file.take(length - common), hasher };
-        let head = delta::grown_head(base.content.length(), length, common);
-        let total = head.len() as u64 + delta::inserts_length(length - common);
-        let content = head.as_slice().chain(Inserts::new(rest));
-        let check = |content: io::Chain<_, Inserts<Hashed<_>>>| {
-            content.into_inner().1.into_source().check(id)
-        };
-        self.writer.add(id, Form::Delta(base.id), Packing::Stored, total, content, check)
-    }
-
-    /// What a delta on `id` can stand on, with the first of its chain: `id` itself, or the first
-    /// where the chain is long already. Nothing where `id` is not in this pack.
-    fn standing(&self, id: ObjectId) -> Option<(ObjectId, ObjectId)> {
-        let mut root = id;
-        let mut depth = 0;
-        while let Form::Delta(base) = self.form(root)? {
-            root = base;
-            depth += 1;
-        }
-        Some((if depth < DEPTH_LIMIT { id } else { root }, root))
-    }
-
-    /// How an object is stored in the pack that this batch will become.
-    fn form(&self, id: ObjectId) -> Option<Form> {
-        let joined = self.active.as_ref().filter(|_| self.joins_active);
-        let in_active = || joined.and_then(|active| active.pack.entry(id)).map(|entry| entry.form);
-        self.writer.form(id).or_else(in_active)
-    }
-
-    fn content(&mut self, id: ObjectId) -> Result<Content> {
-        let writer = &mut self.writer;
-        let mut active: Option<&mut PackFile> = self.active.as_mut().map(|active| &mut active.pack);
-        Content::read(id, |id| match active.as_deref_mut() {
-            Some(pack) if writer.form(id).is_none() => pack.raw(id),
-            _ => writer.raw(id),
-        })
-    }
 }
 
 /// After the branch moved: the new pack is marked as needed, the old active one goes or is frozen.
@@ -385,31 +268,9 @@ fn settle(vault: &Vault, placement: Placement, new: &str, old: Option<String>) -
     let retired = if placement == Placement::Join { old.as_slice() } else { &[] };
     packs.settle(new, retired, &passed)?;
     match placement {
-        Placement::Join => Ok(()),
-        Placement::Start => old.iter().try_for_each(|name| packs.drop_keep(name)),
-        Placement::Alone => packs.drop_keep(new),
+        Placement::Join => {}
+        Placement::Start => old.iter().try_for_each(|name| packs.drop_keep(name))?,
+        Placement::Alone => packs.drop_keep(new)?,
     }
-}
-
-/// Hashes what is read through it.
-struct Hashed<R> {
-    source: R,
-    hasher: ObjectHasher,
-}
-
-impl<R> Hashed<R> {
-    /// A source that ended early gives another hash, because the length is hashed too.
-    fn check(self, id: ObjectId) -> Result<()> {
-        let found = self.hasher.finish();
-        ensure!(found == id, "its bytes are no longer those that were hashed before");
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
+    vault.reopen()
 }

@@ -14,7 +14,8 @@ use super::entry::{Form, Packing};
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack::PackWriter;
 use super::pack_file::PackFile;
-use super::pack_folder::{Keep, PackFolder};
+use super::pack_folder::PackFolder;
+use super::pack_list::Keep;
 
 /// A pack larger than this is left as it is for good.
 const SIZE_LIMIT: u64 = 512 * 1024 * 1024;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::entry::{self, Counted, Form};
-use super::object_id::ObjectId;
+use super::object_id::{ObjectId, ObjectKind};
 use super::pack_index;
 
 /// The bytes before the first entry.
@@ -85,6 +85,18 @@ impl PackFile {
 
     pub(super) fn entry(&self, id: ObjectId) -> Option<&PackedEntry> {
         self.entries.get(&id)
+    }
+
+    /// What kind of object the chain of `id` ends in; nothing where it is not here.
+    pub(super) fn kind(&self, id: ObjectId) -> Option<ObjectKind> {
+        let mut next = id;
+        for _ in 0..=self.entries.len() {
+            match self.entry(next)?.form {
+                Form::Whole(kind) => return Some(kind),
+                Form::Delta(base) => next = base,
+            }
+        }
+        None
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (ObjectId, &PackedEntry)> {

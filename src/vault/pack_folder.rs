@@ -6,19 +6,20 @@
 //! that these packs are no longer joined by us.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDate;
 
+use super::content::Content;
+use super::object_id::{ObjectId, ObjectKind};
 use super::pack::{FinishedPack, TEMPORARY_INDEX, TEMPORARY_PACK};
 use super::pack_file::PackFile;
+use super::pack_list::{self, Keep, List, Listed, is_pack_name, write_durable};
 use crate::fs;
 
 /// Mode of packs and their indexes, which nobody writes to.
 const READ_ONLY: u32 = 0o400;
-const KEEP_WORDS: &str = "claude-backup";
 /// Everything git may put beside a pack, in the order in which it is safe to remove.
 const BESIDE_INDEX: [&str; 4] = ["idx", "rev", "bitmap", "mtimes"];
 
@@ -26,26 +27,6 @@ const BESIDE_INDEX: [&str; 4] = ["idx", "rev", "bitmap", "mtimes"];
 pub(super) struct PackFolder {
     folder: PathBuf,
     list: PathBuf,
-}
-
-/// What our `.keep` file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// Syncs add to this pack, which was begun on this day.
-    Active(NaiveDate),
-    /// A pack that is not needed yet: the branch moves next.
-    Publishing,
-    /// A pack that could not be read; it is left for a person to look at.
-    Damaged,
-}
-
-/// What the list says of a pack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listed {
-    /// Being made or being removed; what is incomplete of it can go.
-    Pending,
-    /// Holds objects.
-    Kept,
 }
 
 /// The pack that syncs add to.
@@ -68,8 +49,6 @@ struct Files {
     keep: Option<Keep>,
 }
 
-type List = BTreeMap<String, Listed>;
-
 impl PackFolder {
     pub(super) fn new(folder: PathBuf, list: PathBuf) -> Self {
         Self { folder, list }
@@ -83,7 +62,7 @@ impl PackFolder {
     pub(super) fn mend(&self) -> Result<Mended> {
         self.remove_temporaries()?;
         let found = self.scan()?;
-        let old_list = self.read_list()?;
+        let old_list = pack_list::read(&self.list)?;
         let mut list = old_list.clone();
         let mut actives = Vec::new();
         for (name, files) in &found {
@@ -94,7 +73,7 @@ impl PackFolder {
         }
         list.retain(|name, _| found.get(name).is_some_and(|files| files.pack && files.index));
         if list != old_list {
-            self.write_list(&list)?;
+            pack_list::write(&self.list, &list)?;
         }
         self.choose_active(actives)
     }
@@ -143,16 +122,16 @@ impl PackFolder {
     /// Takes a damaged pack out of all housekeeping, git's included.
     pub(super) fn set_aside(&self, name: &str) -> Result<()> {
         self.write_keep(name, Keep::Damaged)?;
-        let mut list = self.read_list()?;
+        let mut list = pack_list::read(&self.list)?;
         list.remove(name);
-        self.write_list(&list)
+        pack_list::write(&self.list, &list)
     }
 
     /// Our packs that nothing is added to any more, with their sizes.
     pub(super) fn frozen(&self) -> Result<Vec<(String, u64)>> {
         let found = self.scan()?;
         let mut frozen = Vec::new();
-        for name in self.read_list()?.into_keys() {
+        for name in pack_list::read(&self.list)?.into_keys() {
             let free = found.get(&name).is_some_and(|f| f.pack && f.index && f.keep.is_none());
             if free && !self.file(&name, "keep").exists() {
                 let size = fs_err::metadata(self.file(&name, "pack"))?.len();
@@ -160,6 +139,23 @@ impl PackFolder {
             }
         }
         Ok(frozen)
+    }
+
+    /// An object from whichever of our packs still has it sound; the slow way.
+    pub(super) fn read_any_copy(&self, id: ObjectId) -> Result<Option<(ObjectKind, Vec<u8>)>> {
+        for name in self.scan()?.into_keys() {
+            let Ok(mut pack) = PackFile::open(&self.folder, &name) else {
+                continue;
+            };
+            let Some(kind) = pack.kind(id) else {
+                continue;
+            };
+            let bytes = Content::read(id, |id| pack.raw(id)).map(|content| content.to_vec());
+            if let Some(bytes) = bytes.ok().filter(|b| ObjectId::of_object(kind, b) == id) {
+                return Ok(Some((kind, bytes)));
+            }
+        }
+        Ok(None)
     }
 
     fn mend_pack(&self, name: &str, files: &Files, list: &mut List) -> Result<()> {
@@ -291,77 +287,13 @@ impl PackFolder {
     }
 
     fn change_list(&self, changes: &[(&str, Listed)]) -> Result<()> {
-        let old = self.read_list()?;
+        let old = pack_list::read(&self.list)?;
         let mut list = old.clone();
         list.extend(changes.iter().map(|(name, listed)| ((*name).to_owned(), *listed)));
-        if list == old { Ok(()) } else { self.write_list(&list) }
-    }
-
-    fn read_list(&self) -> Result<List> {
-        let text = fs::read_if_exists(&self.list)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        Ok(lines
-            .filter(|(_, name)| is_pack_name(name))
-            .filter_map(|(word, name)| Some((name.to_owned(), Listed::parse(word)?)))
-            .collect())
-    }
-
-    fn write_list(&self, list: &List) -> Result<()> {
-        let lines = list.iter().map(|(name, listed)| format!("{} {name}\n", listed.word()));
-        write_durable(&self.list, lines.collect::<String>().as_bytes())
+        if list == old { Ok(()) } else { pack_list::write(&self.list, &list) }
     }
 
     fn file(&self, name: &str, extension: &str) -> PathBuf {
         self.folder.join(format!("pack-{name}.{extension}"))
     }
-}
-
-impl Keep {
-    fn text(self) -> String {
-        match self {
-            Self::Active(since) => format!("{KEEP_WORDS} active {since}\n"),
-            Self::Publishing => format!("{KEEP_WORDS} publishing\n"),
-            Self::Damaged => format!("{KEEP_WORDS} damaged\n"),
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        if words.next() != Some(KEEP_WORDS) {
-            return None;
-        }
-        match (words.next()?, words.next()) {
-            ("active", Some(since)) => since.parse().ok().map(Self::Active),
-            ("publishing", None) => Some(Self::Publishing),
-            ("damaged", None) => Some(Self::Damaged),
-            _ => None,
-        }
-    }
-}
-
-impl Listed {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Kept => "kept",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Kept].into_iter().find(|listed| listed.word() == word)
-    }
-}
-
-fn is_pack_name(name: &str) -> bool {
-    name.len() == 40 && name.bytes().all(|c| c.is_ascii_hexdigit())
-}
-
-/// Replaces a small file so that after a power cut it is the old or the new one, never empty.
-fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = fs::new_beside(path)?;
-    file.write_all(bytes).with_context(|| format!("failed to write `{}`", path.display()))?;
-    file.as_file().sync_all()?;
-    fs::persist(file, path, fs::PRIVATE_FILE)?;
-    Ok(path.parent().map_or(Ok(()), fs::sync_dir)?)
 }

@@ -130,20 +130,18 @@ impl Vault {
     pub fn history_of(&self, path: &str) -> Result<Vec<(ObjectId, DateTime<Utc>)>> {
         let mut found: Vec<(ObjectId, DateTime<Utc>)> = Vec::new();
         let mut seen = HashSet::new();
-        let mut current = None;
+        let mut newer = None;
         let mut next = self.head()?;
         while let Some(head) = next {
             let file = self.find_in(head.tree, path).ok().flatten().filter(|e| !e.is_tree());
-            if let Some(file) = &file {
-                if seen.insert(file.id) {
-                    found.push((file.id, head.time));
-                } else if current == Some(file.id)
-                    && let Some(entry) = found.iter_mut().find(|(id, _)| *id == file.id)
-                {
-                    entry.1 = entry.1.min(head.time);
-                }
+            let id = file.map(|file| file.id);
+            match (id, found.last_mut()) {
+                (Some(id), _) if seen.insert(id) => found.push((id, head.time)),
+                // The same content, an older commit: that one may have brought it.
+                (Some(id), Some(last)) if newer == Some(id) && last.0 == id => last.1 = head.time,
+                _ => {}
             }
-            current = file.map(|file| file.id);
+            newer = id;
             next = head.parent.and_then(|parent| self.commit_info(parent).ok());
         }
         Ok(found)
@@ -172,13 +170,19 @@ impl Vault {
     }
 
     pub(super) fn read_object(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
+        let first = self.read_through_libgit2(id);
+        // libgit2 gives up at the first copy that it finds; there may be a sound one.
+        first.or_else(|error| self.packs()?.read_any_copy(id)?.ok_or(error))
+    }
+
+    fn read_through_libgit2(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
         let (kind, bytes) = self.git(|repository| {
             let odb = repository.odb()?;
             let object = odb.read(id.oid())?;
             Ok((object.kind(), object.data().to_vec()))
         })?;
         let kind = ObjectKind::from_git(kind)?;
-        // libgit2 does not check the hash of all that it puts together from deltas.
+
         let intact = ObjectId::of_object(kind, &bytes) == id;
         anyhow::ensure!(intact, "repository `{}`: object {id} is damaged", self.root.display());
         Ok((kind, bytes))

@@ -352,7 +352,9 @@ mod tests {
         fn edits_give_the_trees_that_libgit2_gives(rounds in proptest::collection::vec(edits(), 1..5)) {
             let home = tempfile::tempdir().unwrap();
             let repo = git2::Repository::init_bare(home.path()).unwrap();
-            (0..9).for_each(|n| drop(repo.blob(&[n]).unwrap()));
+            for n in 0..9 {
+                repo.blob(&[n]).unwrap();
+            }
             let mut store: HashMap<ObjectId, Vec<u8>> = HashMap::new();
             let mut model = Model::new();
             let mut root = None;

@@ -44,6 +44,9 @@ fn the_first_commit_can_be_cloned_and_read() {
         assert_eq!((file.mode, file.text_path()), (0o100_644, Some(path)));
         assert_eq!(sandbox.vault.read(file.id).unwrap(), bytes);
     }
+    let index = git2::Index::open(&sandbox.root().join(".git/index")).unwrap();
+    let entry = index.get_path("m/a b.gz".as_ref(), 0).unwrap();
+    assert!(entry.file_size == 300_000 && entry.mtime.seconds() != 0 && entry.ino != 0);
     assert_eq!(sandbox.vault.files_below("m").unwrap().len(), 2);
     assert_eq!(sandbox.vault.find("m").unwrap(), None);
     assert_eq!(sandbox.vault.find("top/x").unwrap(), None);
@@ -182,7 +185,7 @@ fn a_text_is_a_small_delta_on_the_one_before() {
         fs_err::metadata(sandbox.root().join(".git/objects/pack").join(&sandbox.packs(".pack")[0]));
     assert!(size.unwrap().len() < 60_000);
     assert!(sandbox.deepest().is_none_or(|depth| (40..=48).contains(&depth)));
-    sandbox.git(&["checkout", "-q", "--", "ledger"]);
+    sandbox.git(&["checkout", "-q", "HEAD", "--", "ledger"]);
     sandbox.assert_clean();
 }
 

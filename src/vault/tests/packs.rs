@@ -120,7 +120,7 @@ fn when_gc_took_the_active_pack_a_new_one_is_begun() {
     sandbox.git(&["multi-pack-index", "write"]).unwrap();
     sandbox.grow("s", &whole[..80_000], &whole[..90_000], NOON);
     sandbox.assert_clean();
-    assert_eq!(sandbox.vault.history_of("s").unwrap().len(), 6);
+    assert_eq!(sandbox.vault.history_of("s").unwrap().len(), 5);
 }
 
 #[test]
@@ -192,4 +192,13 @@ fn a_damaged_pack_is_set_aside_and_the_backup_goes_on() {
     sandbox.grow("s", &whole[..60_000], &whole[..70_000], NOON);
     assert_eq!(sandbox.vault.take_warnings(), Vec::<String>::new());
     assert_eq!(sandbox.packs(".pack").len(), 3);
+    let lost = ObjectId::of_bytes(&whole[..50_000]);
+    assert!(sandbox.vault.read(lost).is_err());
+    let mut batch = sandbox.vault.begin().unwrap();
+    let (path, id, length) = sandbox.write("copy", &whole[..50_000]);
+    batch.add_file_again(&path, id, length).unwrap();
+    let mut edits = TreeEdits::new();
+    edits.put("copy", id, FileMode::Plain);
+    batch.commit(&edits, &at(NOON)).unwrap();
+    assert_eq!(sandbox.vault.read(lost).unwrap(), &whole[..50_000]);
 }
