@@ -154,7 +154,9 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+    let starts = ["#[cfg(test)]\nmod ", "#[cfg(all(test"];
+    let end = starts.iter().filter_map(|start| text.find(start)).min();
+    &text[..end.unwrap_or(text.len())]
 }
 
 fn read(name: &str) -> String {
