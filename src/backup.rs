@@ -46,8 +46,16 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
     let started = repository.env().now();
-    migrate::adopt(repository)?;
-    let sync = sync::run(repository, roots, scope, reading, progress)?;
+    let saved = migrate::adopt(repository)
+        .and_then(|_| sync::run(repository, roots, scope, reading, progress));
+    let sync = match saved {
+        Ok(sync) => sync,
+        Err(error) => {
+            // A full disk may refuse this too; the failure itself is what has to be told.
+            let _ = sync::record_failure(repository, &error);
+            return Err(error);
+        }
+    };
     let push = match publishing {
         Publishing::Now => backend::publish(repository)?,
         Publishing::Later => Push::NotConfigured,

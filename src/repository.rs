@@ -182,49 +182,51 @@ impl Repository {
     /// # Errors
     /// Where git cannot be read.
     pub fn cache(&self) -> Result<Option<Cache>> {
-        let tree = self.machine_tree()?;
+        let tree = self.machine_tree(&self.machine)?;
         Ok(Cache::load(&self.vault.private_dir()?, &tree))
     }
 
-    /// What the cache goes by: the git tree of this machine's folder, or nothing.
+    /// What cache and index go by: the git tree of a machine's folder, or nothing.
     ///
     /// # Errors
     /// Where git cannot be read.
-    pub fn machine_tree(&self) -> Result<String> {
-        let folder = self.vault.folder(&machine_folder(&self.machine))?;
+    pub fn machine_tree(&self, machine: &MachineSlug) -> Result<String> {
+        let folder = self.vault.folder(&machine_folder(machine))?;
         Ok(folder.map(|tree| tree.to_string()).unwrap_or_default())
     }
 
-    /// The session index, made anew from the ledgers where it is missing or damaged.
+    /// The session index; what it lacks or has of another state is made anew from the ledgers.
     ///
     /// # Errors
     /// Where the ledgers cannot be read.
     pub fn index(&self) -> Result<Index> {
         let path = self.root.join("session-index.json");
-        match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
-            Some(Ok(index)) => Ok(index),
+        let mut index = match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
+            Some(Ok(index)) => index,
             Some(Err(_)) => {
                 self.warn(format!("`{}` was damaged; made anew", path.display()));
-                self.rebuild_index()
+                Index::default()
             }
-            None => self.rebuild_index(),
-        }
-    }
-
-    /// The session index from the ledgers alone.
-    ///
-    /// # Errors
-    /// Where the ledgers cannot be read.
-    pub fn rebuild_index(&self) -> Result<Index> {
-        let mut index = Index::default();
+            None => Index::default(),
+        };
         for machine in self.machines()? {
-            for (name, ledger) in self.ledgers(&machine)? {
-                if name.is_projects() {
-                    index.replace(&machine, &name, &ledger);
-                }
+            let tree = self.machine_tree(&machine)?;
+            if index.trees.get(machine.as_str()) != Some(&tree) {
+                self.index_machine(&machine, tree, &mut index)?;
             }
         }
         Ok(index)
+    }
+
+    fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
+        index.sessions.retain(|session| session.machine != machine.as_str());
+        for (name, ledger) in self.ledgers(machine)? {
+            if name.is_projects() {
+                index.replace(machine, &name, &ledger);
+            }
+        }
+        index.trees.insert(machine.to_string(), tree);
+        Ok(())
     }
 
     /// Writes the session index.

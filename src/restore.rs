@@ -14,6 +14,7 @@ use self::target::{Target, state_of};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
+use crate::repository::layout::LedgerName;
 use crate::repository::ledger::{Content, Entry};
 use crate::session::MachineSlug;
 use crate::source::Kind;
@@ -156,7 +157,12 @@ pub fn plan_session(
 ) -> Result<RestorePlan> {
     let machine = MachineSlug::new(session.machine.as_str())?;
     let mut plan = RestorePlan::default();
-    for entry in entries_of(repository, &machine, session)? {
+    let mut entries = entries_of(repository, &machine, session)?;
+    if matches!(place, Place::Home(_)) {
+        let home = repository.ledger(&machine, &LedgerName::home())?.entries.into_values();
+        entries.extend(home.filter(|entry| entry.path.accompanies(&session.uuid)));
+    }
+    for entry in entries {
         if matches!(place, Place::File(_)) && entry.kind != Kind::Transcript {
             continue;
         }
@@ -240,7 +246,6 @@ pub fn entries_of(
     machine: &MachineSlug,
     session: &IndexEntry,
 ) -> Result<Vec<Entry>> {
-    use crate::repository::layout::LedgerName;
     let ledger = repository.ledger(machine, &LedgerName::of_project(&session.project_hash))?;
     let is_of_session = |entry: &Entry| {
         entry.path.session().is_some_and(|id| id.as_str() == session.uuid)

@@ -129,6 +129,7 @@ pub struct SourceFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
     /// The full path as the user knows it.
+    #[serde(serialize_with = "shown")]
     pub path: PathBuf,
     /// A lowercase fragment, without the path.
     pub error: String,
@@ -138,8 +139,10 @@ pub struct Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// The name below the Claude home.
+    #[serde(serialize_with = "shown")]
     pub relative: PathBuf,
     /// The full path as the user knows it.
+    #[serde(serialize_with = "shown")]
     pub path: PathBuf,
     /// Why.
     pub reason: SkipReason,
@@ -159,6 +162,19 @@ pub enum SkipReason {
     NotAFile,
     /// An earlier Claude home holds another file of this name.
     EarlierHome,
+}
+
+impl SkipReason {
+    /// True where a file's bytes are in no other place that is kept.
+    #[must_use]
+    pub fn loses_content(self) -> bool {
+        matches!(self, Self::LeavesHome | Self::EarlierHome)
+    }
+}
+
+/// A name that is no UTF-8 is shown as well as it can be; it must not void the whole report.
+fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl fmt::Display for SkipReason {

@@ -138,7 +138,10 @@ pub struct AtRisk {
 /// # Errors
 /// Where the repository cannot be read.
 pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
-    let manifest = repository.root_manifest();
+    let mut manifest = repository.root_manifest();
+    if manifest.version.is_empty() {
+        manifest = repository.machine_manifest(&repository.machine);
+    }
     let mode = settings::mode(&repository.vault)?;
     let head = repository.vault.head()?;
     let index = repository.index()?.sessions;

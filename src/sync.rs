@@ -11,11 +11,12 @@ use serde::Serialize;
 
 pub use self::apply::{acknowledge, apply, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
+pub use self::totals::record_failure;
 pub(crate) use self::totals::size_words;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
 use crate::repository::{Repository, settings};
-use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Unreadable};
+use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, Unreadable};
 
 /// Which files are read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct SyncOutcome {
     pub unreadable: Vec<Unreadable>,
     /// What was kept out because it may hold secrets.
     pub denied: Vec<String>,
+    /// Links that were not followed and files that an earlier home hides, with the reason.
+    pub skipped: Vec<Skipped>,
     /// Bytes read from the source.
     pub bytes_read: u64,
     /// Bytes that the repository's archives grew by.

@@ -174,7 +174,8 @@ impl RestoreArgs {
         if self.dry_run {
             return Ok(restore::foresee(&plan));
         }
-        let _lock = repository.lock("restore")?;
+        // Only what displaces files writes to the backup.
+        let _lock = self.force.then(|| repository.lock("restore")).transpose()?;
         let progress = context.ui.progress();
         restore::apply(repository, &plan, &*progress)
     }

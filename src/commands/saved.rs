@@ -68,6 +68,10 @@ impl Report for Saved {
             let denied = count(outcome.denied.len() as u64, "file");
             page.mark(Mark::Good, format!("{denied} kept out: they may hold secrets"))?;
         }
+        for link in outcome.skipped.iter().filter(|link| link.reason.loses_content()) {
+            let (path, reason) = (link.path.display(), &link.reason);
+            page.mark(Mark::Warn, format!("left out: {path}: {reason}"))?;
+        }
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
         }

@@ -20,6 +20,9 @@ pub struct Index {
     pub version: String,
     /// RFC 3339, UTC, whole seconds.
     pub generated_at: String,
+    /// The state of each machine's folder that this was made from: any other voids its sessions here.
+    #[serde(default)]
+    pub trees: BTreeMap<String, String>,
     /// One per session.
     pub sessions: Vec<IndexEntry>,
 }

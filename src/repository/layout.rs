@@ -109,11 +109,20 @@ impl EntryPath {
         (name != "memory").then(|| SessionId::new(name).ok())?
     }
 
+    /// True for what belongs to a session and lies outside its project: its tasks, to-do lists and
+    /// file history.
+    #[must_use]
+    pub fn accompanies(&self, session: &str) -> bool {
+        let named = |folder: &str| self.0.strip_prefix(folder)?.strip_prefix(session);
+        let folders = ["tasks/", "file-history/"].map(named);
+        folders.into_iter().flatten().any(|rest| rest.starts_with('/'))
+            || named("todos/").is_some_and(|rest| rest.starts_with("-agent-"))
+    }
+
     /// The ledger that its line stands in.
     #[must_use]
     pub fn ledger(&self) -> LedgerName {
-        self.project()
-            .map_or_else(|| LedgerName(HOME_LEDGER.into()), |p| LedgerName::of_project(p.as_str()))
+        self.project().map_or_else(LedgerName::home, |p| LedgerName::of_project(p.as_str()))
     }
 
     /// Where this path's earlier versions lie, without number and suffix.
@@ -151,6 +160,12 @@ impl From<EntryPath> for String {
 pub struct LedgerName(String);
 
 impl LedgerName {
+    /// The ledger of everything that belongs to no project.
+    #[must_use]
+    pub fn home() -> Self {
+        Self(HOME_LEDGER.into())
+    }
+
     /// The ledger of a project's files.
     #[must_use]
     pub fn of_project(project: &str) -> Self {

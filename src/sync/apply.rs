@@ -29,7 +29,7 @@ pub(super) fn stored(repository: &Repository) -> Result<Cache> {
     if let Some(cache) = repository.cache()? {
         return Ok(cache);
     }
-    let mut cache = Cache::new(repository.machine_tree()?);
+    let mut cache = Cache::new(repository.machine_tree(&repository.machine)?);
     for (name, ledger) in repository.ledgers(&repository.machine)? {
         cache.totals.insert(name, totals_of(&ledger));
         cache.files.extend(ledger.entries.values().map(|entry| {
@@ -192,6 +192,7 @@ impl<'a> Run<'a> {
         let outcome = SyncOutcome {
             sessions: (scope != Scope::ConfigOnly).then(SessionCount::default),
             unreadable: listing.unreadable.clone(),
+            skipped: listing.skipped.clone(),
             denied,
             ..SyncOutcome::default()
         };
@@ -370,18 +371,21 @@ impl<'a> Run<'a> {
         for (name, ledger) in &changed {
             self.cache.totals.insert(name.clone(), totals_of(ledger));
         }
+        let mut index = (!changed.is_empty()).then(|| repository.index()).transpose()?;
         let mut manifest = machine_manifest(repository, &self.cache, self.now)?;
         let commit = self.revision.commit(&manifest, &size_words(manifest.sessions.size_bytes))?;
         if commit.is_some() || self.learned == Learned::Something {
-            self.cache.tree = repository.machine_tree()?;
+            self.cache.tree = repository.machine_tree(&repository.machine)?;
             self.cache.save(&repository.vault.private_dir()?)?;
         }
-        if !changed.is_empty() || !repository.root().join("session-index.json").exists() {
-            let mut index = repository.index()?;
+        if let Some(index) = &mut index {
             for (name, ledger) in changed.iter().filter(|(name, _)| name.is_projects()) {
                 index.replace(&repository.machine, name, ledger);
             }
-            repository.write_index(&mut index)?;
+            index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
+            repository.write_index(index)?;
+        } else if !repository.root().join("session-index.json").exists() {
+            repository.write_index(&mut repository.index()?)?;
         }
         self.outcome.commit = commit.map(|id| id.to_string());
         self.outcome.gone_at_source = self.cache.files.values().filter(|k| k.gone).count() as u64;

@@ -90,6 +90,22 @@ pub(super) fn write_root_manifest(
     Ok(write_atomic(&path, &manifest.to_text()?, PRIVATE_FILE)?)
 }
 
+/// Notes in the root manifest that a run failed, and why.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn record_failure(repository: &Repository, error: &anyhow::Error) -> Result<()> {
+    let mut root = repository.root_manifest();
+    root.last_run = Some(LastRun {
+        at: stamp(repository.env().now()),
+        result: "failed".into(),
+        error: Some(format!("{error:#}")),
+        unreadable: 0,
+    });
+    let path = repository.root().join("manifest.json");
+    Ok(write_atomic(&path, &root.to_text()?, PRIVATE_FILE)?)
+}
+
 /// A size as the old tool's commit messages give it: `380M`, `28K`, `0`.
 pub(crate) fn size_words(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "K", "M", "G", "T"];
