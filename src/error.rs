@@ -15,8 +15,6 @@ pub enum ErrorKind {
     Failed,
     /// The words of the call are wrong.
     Usage,
-    /// Saved here, but not everywhere or not everything.
-    Incomplete,
     /// There is no backup at the given place.
     NoRepository,
     /// Another run is at work.
@@ -38,7 +36,6 @@ impl ErrorKind {
         match self {
             Self::Failed | Self::NotFound | Self::Ambiguous | Self::Exists => 1,
             Self::Usage => 2,
-            Self::Incomplete => 3,
             Self::NoRepository => 10,
             Self::Locked => 11,
             Self::Interrupted => 130,

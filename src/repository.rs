@@ -112,23 +112,25 @@ impl Repository {
         self.root.join(machine_folder(machine)).join(name)
     }
 
-    /// The machines that have a folder, this one first.
+    /// The machines that have a folder, in the work tree or in git, this one first.
     ///
     /// # Errors
     /// Where `machines/` cannot be listed.
     pub fn machines(&self) -> Result<Vec<MachineSlug>> {
+        let mut names = self.vault.folders_in(MACHINES)?;
         let folder = self.root.join(MACHINES);
-        let mut machines = Vec::new();
         if folder.is_dir() {
             for entry in fs_err::read_dir(&folder)? {
                 let entry = entry?;
-                let name = entry.file_name().to_str().map(MachineSlug::new);
-                if let (true, Some(Ok(slug))) = (entry.file_type()?.is_dir(), name) {
-                    machines.push(slug);
+                if entry.file_type()?.is_dir() {
+                    names.extend(entry.file_name().into_string());
                 }
             }
         }
-        machines.sort_by_key(|slug| (slug != &self.machine, slug.clone()));
+        let slugs = names.into_iter().filter_map(|name| MachineSlug::new(name).ok());
+        let mut machines: Vec<MachineSlug> = slugs.collect();
+        machines.sort_by_key(|slug| (*slug != self.machine, slug.clone()));
+        machines.dedup();
         Ok(machines)
     }
 

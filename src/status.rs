@@ -8,10 +8,10 @@ use crate::fs::read_if_exists;
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
-use crate::repository::manifest::{LastRun, MachineLine, VERSION, parse_stamp};
+use crate::repository::manifest::{LastRun, MachineLine, VERSION, parse_stamp, size_words};
 use crate::repository::settings;
 use crate::source::{Kind, Roots, Scope, SourceFile};
-use crate::sync::{self, Change, Prepared, Reading, SyncPlan, size_words};
+use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 
 /// Claude Code's own retention, where the settings name none.
 const DEFAULT_CLEANUP_DAYS: i64 = 30;
@@ -75,7 +75,7 @@ pub enum Health {
     /// Everything is saved.
     #[default]
     Ok,
-    /// There is no backup yet.
+    /// This machine made no backup here yet.
     Never,
     /// Sessions are about to be swept that are not saved.
     AtRisk,
@@ -220,9 +220,9 @@ fn cleanup_days(roots: &Roots) -> i64 {
 
 fn judge(status: &mut Status) {
     let mut found: Vec<(Health, String)> = Vec::new();
-    if status.last_run.is_none() && status.last_backup.is_empty() {
-        let text = "nothing is saved yet; run `claude-backup sync`".to_owned();
-        found.push((Health::Never, text));
+    if status.last_run.is_none() {
+        let text = "this machine has not saved anything here yet; run `claude-backup sync`";
+        found.push((Health::Never, text.to_owned()));
     }
     if status.at_risk.unsaved > 0 {
         let AtRisk { unsaved, within_days, .. } = status.at_risk;

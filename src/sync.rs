@@ -12,10 +12,9 @@ use serde::Serialize;
 pub use self::apply::{acknowledge, apply, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
 pub use self::totals::record_failure;
-pub(crate) use self::totals::size_words;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
-use crate::repository::{Repository, settings};
+use crate::repository::{Repository, revision, settings};
 use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, Unreadable};
 
 /// Which files are read again.
@@ -23,7 +22,7 @@ use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, 
 pub enum Reading {
     /// Those that look changed by size, times or inode.
     Changed,
-    /// All.
+    /// All; and every file of the work tree is compared with git.
     Everything,
 }
 
@@ -146,6 +145,9 @@ pub fn run(
     reading: Reading,
     progress: &dyn Progress,
 ) -> Result<SyncOutcome> {
+    if reading == Reading::Everything {
+        revision::heal_all(repository)?;
+    }
     let prepared = plan(repository, roots, scope, reading, progress)?;
     apply(repository, prepared, progress)
 }

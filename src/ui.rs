@@ -58,6 +58,11 @@ pub trait Report: Serialize {
     /// As the stream says.
     fn words(&self, page: &mut Page<'_>) -> io::Result<()>;
 
+    /// True for what was done, where others are what was asked for: `--quiet` leaves it out.
+    fn is_news(&self) -> bool {
+        false
+    }
+
     /// What the process says about this result; not 0 where something is missing.
     fn exit_code(&self) -> u8 {
         0
@@ -131,7 +136,9 @@ impl<'a> Ui<'a> {
     /// # Errors
     /// Where the result cannot be written.
     pub fn emit(&mut self, report: &impl Report) -> Result<u8> {
+        let is_unwanted = self.manner.talk == Talk::Quiet && report.is_news();
         let written = match self.manner.format {
+            Format::Human if is_unwanted && report.exit_code() == 0 => Ok(()),
             Format::Human => self.write_page(report),
             Format::Json => self.write_json(report),
         };

@@ -105,7 +105,7 @@ fn agree_on_mode(repository: &Repository, wants_local: bool, is_new: bool) -> Re
     if wants_local && mode != Mode::Local {
         let message = format!("this backup is in {} mode already", mode.as_str());
         return Err(Failure::new(ErrorKind::Usage, message)
-            .hint("change it with `claude-backup backend set local`")
+            .hint("leave --backend and --local out to continue as it is")
             .into());
     }
     Ok(mode)
@@ -154,6 +154,10 @@ impl Report for InitReport {
             ("look", Span::plain("claude-backup status")),
             ("get back", Span::plain("claude-backup restore --list")),
         ])
+    }
+
+    fn is_news(&self) -> bool {
+        true
     }
 
     fn exit_code(&self) -> u8 {

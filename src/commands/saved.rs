@@ -81,6 +81,10 @@ impl Report for Saved {
         Ok(())
     }
 
+    fn is_news(&self) -> bool {
+        true
+    }
+
     fn exit_code(&self) -> u8 {
         let is_complete = self.0.sync.unreadable.is_empty();
         let is_sent = !matches!(self.0.push, Push::Failed { .. });

@@ -15,6 +15,9 @@ use crate::source::Kind;
 use crate::transcript::Summary;
 use crate::vault::{FileMode, ObjectId};
 
+/// Fields that this version does not know; they survive being read and written.
+pub type Unknown = serde_json::Map<String, serde_json::Value>;
+
 /// The SHA-256 of uncompressed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,6 +32,9 @@ pub struct StoredPart {
     pub uncompressed: u64,
     /// Its git blob.
     pub blob: ObjectId,
+    /// What a newer version of the program wrote here.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// Some bytes of a source file, and where they are kept.
@@ -85,6 +91,9 @@ pub struct Version {
     /// The bytes.
     #[serde(flatten)]
     pub content: Content,
+    /// What a newer version of the program wrote here.
+    #[serde(flatten)]
+    pub unknown: Unknown,
 }
 
 /// One line of a ledger: a file, its current content and its earlier ones.
@@ -115,7 +124,15 @@ pub struct Entry {
     pub versions: Vec<Version>,
     /// What a newer version of the program wrote here.
     #[serde(flatten)]
-    pub unknown: serde_json::Map<String, serde_json::Value>,
+    pub unknown: Unknown,
+}
+
+impl StoredPart {
+    /// A part of so many bytes that holds so many uncompressed ones.
+    #[must_use]
+    pub fn new(length: u64, uncompressed: u64, blob: ObjectId) -> Self {
+        Self { length, uncompressed, blob, unknown: Unknown::new() }
+    }
 }
 
 impl Content {

@@ -162,6 +162,22 @@ pub fn user_of(remote: Option<&str>) -> String {
     if name.is_empty() || !name.chars().all(is_plain) { "unknown".into() } else { name.into() }
 }
 
+/// A size as the old tool's commit messages give it: `380M`, `28K`, `0`.
+#[must_use]
+pub fn size_words(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "K", "M", "G", "T"];
+    if bytes == 0 {
+        return "0".into();
+    }
+    let power = (bytes.ilog2() / 10).clamp(1, 4);
+    let unit = 1_u64 << (10 * power);
+    let tenths = bytes.saturating_mul(10).div_ceil(unit);
+    match tenths {
+        0..100 => format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[power as usize]),
+        _ => format!("{}{}", tenths.div_ceil(10), UNITS[power as usize]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

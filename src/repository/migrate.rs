@@ -14,7 +14,8 @@ use walkdir::WalkDir;
 
 use super::Repository;
 use super::layout::{EntryPath, Form, machine_folder};
-use super::ledger::{Content, Entry, Hash, Ledger, StoredPart};
+use super::ledger::{Content, Entry, Hash, Ledger, StoredPart, Unknown};
+use super::manifest::size_words;
 use super::revision::{Origin, Revision, Staged};
 use crate::archive::{self, ArchiveReader};
 use crate::source::{self, Kind, Stat, deny};
@@ -66,6 +67,7 @@ struct Adoption<'a> {
     repository: &'a Repository,
     revision: Revision<'a>,
     adopted: Adopted,
+    bytes: u64,
     is_alone: bool,
     stage: PathBuf,
 }
@@ -75,7 +77,7 @@ impl<'a> Adoption<'a> {
         let machines = repository.machines()?;
         let is_alone = machines.iter().all(|machine| *machine == repository.machine);
         let (revision, stage) = (repository.revise(), repository.stage_dir()?);
-        Ok(Self { repository, revision, adopted: Adopted::default(), is_alone, stage })
+        Ok(Self { repository, revision, adopted: Adopted::default(), bytes: 0, is_alone, stage })
     }
 
     /// Lines of our own ledgers that git does not know, after `.git` was lost.
@@ -114,6 +116,7 @@ impl<'a> Adoption<'a> {
             self.revision.put(&name, staged, mode)?;
         }
         self.adopted.files += 1;
+        self.bytes += entry.content.stored_bytes();
         self.revision.set_entry(entry)
     }
 
@@ -193,6 +196,7 @@ impl<'a> Adoption<'a> {
             self.revision.forget_and_remove(&candidate.stored);
         }
         self.adopted.files += 1;
+        self.bytes += content.stored_bytes();
         self.revision.set_entry(Entry {
             path,
             kind: candidate.kind,
@@ -202,7 +206,7 @@ impl<'a> Adoption<'a> {
             cut_to: None,
             acknowledged: false,
             versions: Vec::new(),
-            unknown: serde_json::Map::new(),
+            unknown: Unknown::new(),
             content,
         })
     }
@@ -265,7 +269,7 @@ impl<'a> Adoption<'a> {
             length: uncompressed,
             sha256: Hash::from(hasher),
             form,
-            parts: vec![StoredPart { length, uncompressed, blob }],
+            parts: vec![StoredPart::new(length, uncompressed, blob)],
             at: None,
             // The old tool gave archives the umask's bits; the sessions themselves are private.
             mode: if is_plain { Stat::of(&metadata).mode } else { crate::fs::PRIVATE_FILE },
@@ -281,7 +285,7 @@ impl<'a> Adoption<'a> {
         }
         if !self.revision.is_empty() {
             let manifest = self.repository.machine_manifest(&self.repository.machine);
-            self.revision.commit(&manifest, "adopted")?;
+            self.revision.commit(&manifest, &size_words(self.bytes))?;
         }
         if !self.is_alone && tracks_manifest {
             self.repository.vault.hide_from_status("manifest.json")?;

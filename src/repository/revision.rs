@@ -395,6 +395,23 @@ pub(super) fn heal(repository: &Repository) -> Result<()> {
     Ok(remove_if_exists(&journal)?)
 }
 
+/// Makes every file of this machine's folder what the commit says it is.
+///
+/// # Errors
+/// Where git cannot be read or the folder cannot be written.
+pub fn heal_all(repository: &Repository) -> Result<()> {
+    let mut edits = TreeEdits::default();
+    for file in repository.vault.files_below(&machine_folder(&repository.machine))? {
+        if let Some(name) = file.text_path() {
+            heal_file(repository, name, &mut edits)?;
+        }
+    }
+    if !edits.is_empty() {
+        refresh_index(repository, &edits);
+    }
+    Ok(())
+}
+
 fn heal_file(repository: &Repository, name: &str, edits: &mut TreeEdits) -> Result<()> {
     let path = repository.root().join(name);
     let Some(committed) = repository.vault.find(name)? else {
@@ -405,7 +422,9 @@ fn heal_file(repository: &Repository, name: &str, edits: &mut TreeEdits) -> Resu
     }
     let is_executable = committed.mode == FileMode::Executable.number();
     let mode = if is_executable { FileMode::Executable } else { FileMode::Plain };
-    write_atomic(&path, &repository.vault.read(committed.id)?, work_tree_mode(mode))?;
+    let bytes = repository.vault.read(committed.id);
+    let bytes = bytes.with_context(|| format!("`{}` cannot be made again", path.display()))?;
+    write_atomic(&path, &bytes, work_tree_mode(mode))?;
     edits.put(name, committed.id, mode);
     Ok(())
 }

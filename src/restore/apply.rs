@@ -108,7 +108,7 @@ fn restore(
     let (length, hash) = copy(bytes, file.as_file_mut(), progress)
         .with_context(|| format!("`{}`", item.entry.path))?;
     if length != item.content.length || hash != item.content.sha256 {
-        bail!("the backup's copy of `{}` is damaged; see `claude-backup verify`", item.entry.path);
+        bail!("the backup's copy of `{}` is damaged", item.entry.path);
     }
     if times == Times::Original {
         file.as_file().set_modified(item.content.modified.into())?;

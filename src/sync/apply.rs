@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::plan::{Change, Found, SyncPlan};
 use super::store::{Job, Step, Store, Stored, Verdict};
-use super::totals::{machine_manifest, size_words, totals_of};
+use super::totals::{machine_manifest, totals_of};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
 use crate::archive;
 use crate::error::{ErrorKind, Failure};
@@ -17,7 +17,7 @@ use crate::repository::Repository;
 use crate::repository::cache::{Cache, Known};
 use crate::repository::layout::{EntryPath, Form, form};
 use crate::repository::ledger::{Entry, Ledger};
-use crate::repository::manifest::parse_stamp;
+use crate::repository::manifest::{parse_stamp, size_words};
 use crate::repository::revision::Revision;
 use crate::source::{Kind, Listing, Scope, Unreadable};
 
@@ -105,6 +105,7 @@ pub fn store_displaced(
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
     let store = Store::new(repository, progress)?;
     for found in files {
+        let path = found.path.clone();
         let entry = run.revision.entry(&found.path)?.cloned();
         let stored = match &entry {
             Some(entry) => store.set_aside(&found, entry)?,
@@ -113,6 +114,7 @@ pub fn store_displaced(
         if let Some(stored) = stored {
             run.place(stored)?;
         }
+        run.acknowledge(&path)?;
     }
     run.finish().map(drop)
 }
@@ -123,9 +125,7 @@ pub fn store_displaced(
 /// Where the repository cannot be written.
 pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
-    if let Some(entry) = run.revision.entry(path)?.filter(|entry| !entry.acknowledged).cloned() {
-        run.revision.set_entry(Entry { acknowledged: true, ..entry })?;
-    }
+    run.acknowledge(path)?;
     run.finish().map(drop)
 }
 
@@ -312,6 +312,14 @@ impl<'a> Run<'a> {
             let session = path.session().filter(|_| is_session);
             let uuid = session.map_or_else(|| path.to_string(), String::from);
             outcome.new_versions.push(NewVersion { uuid, lost_messages: lost });
+        }
+    }
+
+    fn acknowledge(&mut self, path: &EntryPath) -> Result<()> {
+        let unknown = |entry: &&Entry| entry.lost_messages() > 0 && !entry.acknowledged;
+        match self.revision.entry(path)?.filter(unknown).cloned() {
+            Some(entry) => self.revision.set_entry(Entry { acknowledged: true, ..entry }),
+            None => Ok(()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::cache::Known;
 use crate::repository::layout::{EntryPath, Form};
-use crate::repository::ledger::{Content, Entry, Hash, Reason, StoredPart, Version};
+use crate::repository::ledger::{Content, Entry, Hash, Reason, StoredPart, Unknown, Version};
 use crate::repository::revision::Staged;
 use crate::source::Kind;
 use crate::transcript::{MessageIds, Scanner};
@@ -145,7 +145,7 @@ impl Task<'_> {
             cut_to: None,
             acknowledged: false,
             versions: Vec::new(),
-            unknown: serde_json::Map::new(),
+            unknown: Unknown::new(),
             content: made.content,
         };
         Ok(self.changed(Verdict::New, entry, made.steps, made.resume))
@@ -272,7 +272,8 @@ impl Task<'_> {
         let Found { path, file } = &self.job.found;
         let made = self.store.make(path, file.kind, &mut self.source)?;
         let mut new = self.seen(entry);
-        new.acknowledged = false;
+        // A forced restore brings earlier bytes back, and takes note of what they lack.
+        new.acknowledged = entry.acknowledged && contained.is_some();
         let mut steps = Vec::new();
         if let Some(index) = contained {
             let contained = new.versions.remove(index).content;
@@ -300,7 +301,14 @@ impl Task<'_> {
         let number = entry.next_version();
         let at = Some(format!("{}/{number}", entry.path.versions_folder()));
         let content = Content { at, ..entry.content.clone() };
-        Version { number, reason, replaced: self.store.now, lost_messages: 0, content }
+        Version {
+            number,
+            reason,
+            replaced: self.store.now,
+            lost_messages: 0,
+            content,
+            unknown: Unknown::new(),
+        }
     }
 
     /// Counts, for each earlier version, the messages that the new bytes lack.
@@ -332,7 +340,14 @@ impl Task<'_> {
         let made = self.store.compress(&entry.path, Some(at), entry.kind, &mut self.source)?;
         let (reason, replaced) = (Reason::Displaced, self.store.now);
         let content = made.content;
-        let version = Version { number, reason, replaced, lost_messages: 0, content };
+        let version = Version {
+            number,
+            reason,
+            replaced,
+            lost_messages: 0,
+            content,
+            unknown: Unknown::new(),
+        };
         let mut new = entry.clone();
         new.versions.push(version);
         Ok(Some(self.changed(Verdict::Updated, new, made.steps, None)))

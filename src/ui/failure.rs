@@ -43,6 +43,17 @@ fn write_object(err: &mut dyn Write, error: &anyhow::Error) -> std::io::Result<(
     writeln!(err, "{}", serde_json::to_string(&object)?)
 }
 
+/// What an ambiguous name could mean, a line each: `id  project  title`.
+fn candidates(error: &anyhow::Error) -> Vec<String> {
+    let known = failure(error).and_then(|failure| failure.details.get("candidates"));
+    let candidates = known.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let line = |candidate: &Value| {
+        let fields = ["uuid", "machine", "cwd", "title"].map(|name| candidate[name].as_str());
+        fields.into_iter().flatten().collect::<Vec<_>>().join("  ")
+    };
+    candidates.iter().map(line).collect()
+}
+
 /// `error: message`, then each cause, then `hint: …`; further lines of a message are indented.
 fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()> {
     let mut causes = error.chain().map(ToString::to_string);
@@ -55,6 +66,9 @@ fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()
             write_labelled(page, Span::dim("  because:"), &cause)?;
             last = cause;
         }
+    }
+    for candidate in candidates(error) {
+        page.line(format!("  {candidate}"))?;
     }
     match failure(error).and_then(|failure| failure.hint.as_deref()) {
         Some(hint) => write_labelled(page, Span::bold("hint:"), hint),

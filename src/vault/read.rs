@@ -83,6 +83,19 @@ impl Vault {
         Ok(self.find_in(head.tree, path)?.filter(TreeEntry::is_tree).map(|entry| entry.id))
     }
 
+    /// The names of the folders in a folder of the newest commit, sorted; those that are UTF-8.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn folders_in(&self, path: &str) -> Result<Vec<String>> {
+        let Some(folder) = self.folder(path)? else {
+            return Ok(Vec::new());
+        };
+        let entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
+        let folders = entries.into_iter().filter(|(_, entry)| entry.is_tree());
+        Ok(folders.filter_map(|(name, _)| String::from_utf8(name).ok()).collect())
+    }
+
     /// All files below a folder in the newest commit, sorted by path; `""` is the whole tree.
     ///
     /// # Errors

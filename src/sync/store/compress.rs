@@ -93,7 +93,7 @@ impl Store<'_> {
         let mut hasher = Sha256::new();
         hasher.update(&bytes);
         let mut content = content_of(source, hasher, length, Form::Plain);
-        content.parts = vec![StoredPart { length, uncompressed: length, blob: id }];
+        content.parts = vec![StoredPart::new(length, length, id)];
         let mode = content.file_mode();
         let (name, _) = content.files(path).remove(0);
         let staged = Staged { path: staged, id, length, origin: Origin::New };
@@ -121,7 +121,7 @@ pub(super) fn finish_parts(
             previous: growth.previous,
             common: written.common,
         });
-        content.parts.push(StoredPart { length, uncompressed: part.length, blob: id });
+        content.parts.push(StoredPart::new(length, part.length, id));
         staged.push(Staged { path: file, id, length, origin });
     }
     let names = content.files(path).into_iter().skip(first);
