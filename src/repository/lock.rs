@@ -14,7 +14,7 @@ use crate::fs::create_private_dir;
 /// Held for as long as this lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Who holds a lock.
@@ -50,7 +50,15 @@ impl Lock {
         file.rewind()?;
         serde_json::to_writer(&file, owner)?;
         file.flush()?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing would do, but for a child that another thread is about to start: it has a copy of the
+    /// open file until its own program begins, and the lock would live as long.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
