@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::session::{MachineSlug, ProjectId, SessionId};
 use crate::source::Kind;
+use crate::vault::is_forbidden_name;
 
 /// Below this many bytes, a name with any of our suffixes fits into a file system's 255.
 const LONGEST_NAME: usize = 240;
@@ -274,7 +275,15 @@ fn escape(name: &[u8]) -> String {
         }
         chunk.invalid().iter().for_each(|&b| push_escape(&mut escaped, b));
     }
-    escaped
+    if is_forbidden_name(&escaped) { without_first(&escaped) } else { escaped }
+}
+
+/// The name with its first character escaped, so that no file system takes it for `.git`.
+fn without_first(name: &str) -> String {
+    let mut escaped = String::new();
+    let rest = name.chars().next().map_or(0, char::len_utf8);
+    name[..rest].bytes().for_each(|b| push_escape(&mut escaped, b));
+    escaped + &name[rest..]
 }
 
 fn push_escape(text: &mut String, byte: u8) {
@@ -353,9 +362,23 @@ mod tests {
 
     #[test]
     fn what_git_would_refuse_or_obey_is_escaped_and_comes_back() {
-        for name in [".git", ".GIT", ".gitignore", ".gitattributes", "a\nb", "100%.md", "a\\b"] {
+        for name in [
+            ".git",
+            ".GIT",
+            ".gitignore",
+            ".gitattributes",
+            "git~1",
+            "GIT~1. ",
+            ".g\u{200c}it",
+            "\u{feff}.git",
+            "a\nb",
+            "100%.md",
+            "a\\b",
+        ] {
             let path = entry(&format!("skills/x/{name}"), Kind::Config);
             assert!(!path.as_str().contains("/.git"), "{path}");
+            assert!(!path.as_str().split('/').any(is_forbidden_name), "{path}");
+            assert_eq!(EntryPath::parse(path.as_str()).unwrap(), path);
             assert_eq!(path.to_source(), Path::new("skills/x").join(name));
         }
     }
