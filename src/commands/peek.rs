@@ -30,7 +30,7 @@ pub struct PeekArgs {
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     project: Option<String>,
 }
 

@@ -68,7 +68,7 @@ struct Filters {
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     project: Option<String>,
     /// Only what this machine saved
     #[arg(long, value_name = "SLUG")]

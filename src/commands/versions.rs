@@ -28,7 +28,7 @@ pub struct VersionsArgs {
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     project: Option<String>,
     /// Take note of the messages that the current version lacks; `status` then stops telling
     #[arg(long)]
