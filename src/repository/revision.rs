@@ -17,7 +17,7 @@ use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
     set_mode, write_atomic, write_durable,
 };
-use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits};
+use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits, TreeFile};
 
 /// Changes under way.
 pub struct Revision<'a> {
@@ -213,9 +213,7 @@ impl<'a> Revision<'a> {
         let info = self.commit_info(size);
         let batch = self.batch.take().context("texts were just stored")?;
         let id = batch.commit(&self.edits, &info)?;
-        // What is renamed must leave its place before something else comes there.
-        self.placements.sort_by_key(Placement::order);
-        self.placements.iter().try_for_each(place)?;
+        put_in_place(&self.placements, &self.repository.stage_dir()?)?;
         refresh_index(self.repository, &self.edits);
         if let Err(error) = self.repository.vault.tidy() {
             self.repository.warn(format!("packs could not be joined: {error:#}"));
@@ -305,16 +303,6 @@ impl<'a> Revision<'a> {
     }
 }
 
-impl Placement {
-    fn order(&self) -> u8 {
-        match self {
-            Self::Moved { .. } => 0,
-            Self::Removed(_) => 1,
-            Self::Staged { .. } => 2,
-        }
-    }
-}
-
 /// Below the root, anchored: what is derived, or another run's.
 const IGNORED: [&str; 6] = [
     "/manifest.json",
@@ -332,27 +320,48 @@ fn work_tree_mode(mode: FileMode) -> u32 {
     if mode == FileMode::Executable { PRIVATE_DIR } else { PRIVATE_FILE }
 }
 
-fn place(placement: &Placement) -> Result<()> {
-    match placement {
-        Placement::Staged { from, to, mode } => {
-            make_room(to)?;
-            set_mode(from, *mode)?;
-            fs_err::rename(from, to)?;
-        }
-        Placement::Moved { from, to } => {
-            make_room(to)?;
-            match fs_err::rename(from, to) {
-                // What is not in the work tree is made again from git when it is wanted.
-                Err(error) if !is_missing(&error) => return Err(error.into()),
-                _ => {}
-            }
-            remove_empty_parents(from);
-        }
-        Placement::Removed(path) => {
-            remove_if_exists(path)?;
-            remove_empty_parents(path);
+/// All leave before any arrives: a file may come to where another was, or a folder of others.
+fn put_in_place(placements: &[Placement], stage: &Path) -> Result<()> {
+    let waiting = |number: usize| stage.join(format!("moved-{number}"));
+    for (number, placement) in placements.iter().enumerate() {
+        match placement {
+            Placement::Moved { from, .. } => leave(from, &waiting(number))?,
+            Placement::Removed(path) => take_away(path)?,
+            Placement::Staged { .. } => {}
         }
     }
+    for (number, placement) in placements.iter().enumerate() {
+        match placement {
+            Placement::Moved { to, .. } if waiting(number).exists() => {
+                arrive(&waiting(number), to)?;
+            }
+            Placement::Staged { from, to, mode } => {
+                set_mode(from, *mode)?;
+                arrive(from, to)?;
+            }
+            Placement::Moved { .. } | Placement::Removed(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What is not in the work tree is made again from git when it is wanted.
+fn leave(from: &Path, waiting: &Path) -> Result<()> {
+    match fs_err::rename(from, waiting) {
+        Err(error) if !is_missing(&error) => return Err(error.into()),
+        _ => remove_empty_parents(from),
+    }
+    Ok(())
+}
+
+fn arrive(from: &Path, to: &Path) -> Result<()> {
+    make_room(to)?;
+    Ok(fs_err::rename(from, to)?)
+}
+
+fn take_away(path: &Path) -> Result<()> {
+    remove_if_exists(path)?;
+    remove_empty_parents(path);
     Ok(())
 }
 
@@ -386,8 +395,16 @@ pub(super) fn heal(repository: &Repository) -> Result<()> {
     let Some(text) = read_if_exists(&journal)? else { return Ok(()) };
     let names: Vec<String> = serde_json::from_slice(&text).unwrap_or_default();
     let mut edits = TreeEdits::default();
+    // Where a folder became a file, what lay in it must have left first.
+    let mut present = Vec::new();
     for name in names {
-        heal_file(repository, &name, &mut edits)?;
+        match repository.vault.find(&name)? {
+            Some(committed) => present.push((name, committed)),
+            None => clear(&repository.root().join(name))?,
+        }
+    }
+    for (name, committed) in present {
+        heal_file(repository, &name, &committed, &mut edits)?;
     }
     if !edits.is_empty() {
         refresh_index(repository, &edits);
@@ -403,7 +420,7 @@ pub fn heal_all(repository: &Repository) -> Result<()> {
     let mut edits = TreeEdits::default();
     for file in repository.vault.files_below(&machine_folder(&repository.machine))? {
         if let Some(name) = file.text_path() {
-            heal_file(repository, name, &mut edits)?;
+            heal_file(repository, name, &file, &mut edits)?;
         }
     }
     if !edits.is_empty() {
@@ -412,11 +429,21 @@ pub fn heal_all(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-fn heal_file(repository: &Repository, name: &str, edits: &mut TreeEdits) -> Result<()> {
+/// Takes away a file that is not part of the commit; a folder of its name is another matter.
+fn clear(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    take_away(path)
+}
+
+fn heal_file(
+    repository: &Repository,
+    name: &str,
+    committed: &TreeFile,
+    edits: &mut TreeEdits,
+) -> Result<()> {
     let path = repository.root().join(name);
-    let Some(committed) = repository.vault.find(name)? else {
-        return place(&Placement::Removed(path));
-    };
     if ObjectId::of_file(&path).is_ok_and(|(id, _)| id == committed.id) {
         return Ok(());
     }
