@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::repository::cache::Known;
 use crate::repository::layout::EntryPath;
-use crate::source::{Kind, Listing, Options, Scope, SourceFile};
+use crate::source::{Kind, Listing, Options, Scope, SourceFile, Stat};
 use crate::sync::Reading;
 
 /// Everything that differs between the source and what is stored.
@@ -138,7 +138,7 @@ impl Moves {
 
 /// Stored files that the source has no more, or has another file in the place of.
 struct Candidates {
-    by_inode: HashMap<(u64, u64), (EntryPath, Kind)>,
+    by_inode: HashMap<(u64, u64), (EntryPath, Kind, Stat)>,
     by_name: HashMap<String, (EntryPath, Kind)>,
 }
 
@@ -147,10 +147,15 @@ impl Candidates {
         let mut candidates = Self { by_inode: HashMap::new(), by_name: HashMap::new() };
         for (name, known) in stored {
             let Ok(path) = EntryPath::parse(name.as_str()) else { continue };
-            let inode = known.stat.map(|stat| (stat.device, stat.inode));
-            let at_its_place = found.get(&path).map(|file| (file.stat.device, file.stat.inode));
-            if let Some(inode) = inode.filter(|inode| at_its_place != Some(*inode)) {
-                candidates.by_inode.insert(inode, (path.clone(), known.kind));
+            let at_its_place = found.get(&path).map(|file| inode_of(&file.stat));
+            let stat = known.stat.filter(|stat| at_its_place != Some(inode_of(stat)));
+            if let Some(stat) = stat {
+                let candidate = (path.clone(), known.kind, stat);
+                // What was gone before has lost its inode; the one that just left has the claim.
+                match known.gone {
+                    true => drop(candidates.by_inode.entry(inode_of(&stat)).or_insert(candidate)),
+                    false => drop(candidates.by_inode.insert(inode_of(&stat), candidate)),
+                }
             }
             if let (None, Some(name)) = (at_its_place, name_in_any_project(&path)) {
                 candidates.by_name.insert(name.to_owned(), (path.clone(), known.kind));
@@ -160,11 +165,25 @@ impl Candidates {
     }
 
     fn of(&self, path: &EntryPath, file: &SourceFile) -> Option<&EntryPath> {
-        let by_inode = self.by_inode.get(&(file.stat.device, file.stat.inode));
-        let by_name = || self.by_name.get(name_in_any_project(path)?);
-        let (from, kind) = by_inode.or_else(by_name)?;
+        let by_inode = self.by_inode.get(&inode_of(&file.stat));
+        let renamed = by_inode.filter(|(from, _, before)| is_rename(from, before, path, file));
+        let by_name =
+            || self.by_name.get(name_in_any_project(path)?).map(|(from, kind)| (from, kind));
+        let (from, kind) = renamed.map(|(from, kind, _)| (from, kind)).or_else(by_name)?;
         (*kind == file.kind).then_some(from)
     }
+}
+
+/// File systems give the inode of a deleted file to the next new one, and side files of sessions are
+/// often alike. A rename keeps the time of change too; a file written to since must at least be
+/// called the same in another project.
+fn is_rename(from: &EntryPath, before: &Stat, path: &EntryPath, file: &SourceFile) -> bool {
+    let name = name_in_any_project(path);
+    before.mtime_ns == file.stat.mtime_ns || (name.is_some() && name == name_in_any_project(from))
+}
+
+fn inode_of(stat: &Stat) -> (u64, u64) {
+    (stat.device, stat.inode)
 }
 
 /// A session's files keep their names below the project's folder when they move to another's.
