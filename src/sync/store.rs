@@ -18,7 +18,9 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::cache::Known;
 use crate::repository::layout::{EntryPath, Form};
-use crate::repository::ledger::{Content, Entry, Hash, Reason, StoredPart, Unknown, Version};
+use crate::repository::ledger::{
+    Content, Entry, Hash, Reason, StoredPart, Unknown, Version, oversized,
+};
 use crate::repository::revision::Staged;
 use crate::source::Kind;
 use crate::transcript::{MessageIds, Scanner};
@@ -247,6 +249,7 @@ impl Task<'_> {
         let mut steps: Vec<Step> = superseded.map(Step::Remove).collect();
         steps.extend(made.steps);
         let mut new = self.seen(entry);
+        steps.extend(moved_versions(entry, &new));
         new.content = made.content;
         let verdict = match entry.content.form {
             Form::Plain => Verdict::Updated,
@@ -387,6 +390,16 @@ impl Task<'_> {
         new.last_seen = self.store.now;
         new.gone_since = None;
         new.cut_to = None;
+        // What made room for a folder is back at its own name.
+        let is_oversized = new.content.at == Some(oversized(&entry.path));
+        new.content.at = is_oversized.then(|| oversized(&new.path));
+        let (from, to) = (entry.path.versions_folder(), new.path.versions_folder());
+        for at in new.versions.iter_mut().filter_map(|version| version.content.at.as_mut()) {
+            // The old name may be used again, and then its versions have the old folder.
+            if let Some(rest) = at.strip_prefix(&from).filter(|rest| rest.starts_with('/')) {
+                *at = format!("{to}{rest}");
+            }
+        }
         new
     }
 
@@ -417,9 +430,16 @@ fn scanner(kind: Kind) -> Option<Scanner> {
     matches!(kind, Kind::Transcript).then(Scanner::new)
 }
 
-/// The steps that give a moved file's archive its new name.
+/// The steps that give a moved file's archive, and its earlier versions, their new names.
 fn moved(old: &Entry, new: &Entry) -> Vec<Step> {
-    renames(&old.path, &old.content, &new.path, &old.content)
+    let mut steps = renames(&old.path, &old.content, &new.path, &new.content);
+    steps.extend(moved_versions(old, new));
+    steps
+}
+
+fn moved_versions(old: &Entry, new: &Entry) -> Vec<Step> {
+    let versions = old.versions.iter().zip(&new.versions);
+    versions.flat_map(|(a, b)| renames(&old.path, &a.content, &new.path, &b.content)).collect()
 }
 
 fn renames(from: &EntryPath, old: &Content, to: &EntryPath, new: &Content) -> Vec<Step> {
