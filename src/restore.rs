@@ -3,7 +3,7 @@
 mod apply;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -213,7 +213,28 @@ pub fn plan_all(
             }
         }
     }
+    give_way(&mut plan.items);
     Ok(plan)
+}
+
+/// Where a file became a folder at the source, or a folder a file, only the later one fits: what
+/// the source still has, else what it had last.
+fn give_way(items: &mut Vec<Item>) {
+    items.sort_by_key(|item| {
+        let gone = item.entry.gone_since;
+        (gone.is_some(), std::cmp::Reverse(gone))
+    });
+    // Paths compare part by part, so what lies in a folder comes right after it.
+    let mut files = BTreeSet::new();
+    items.retain(|item| {
+        let target = &item.target;
+        let is_folder = files
+            .range(target.clone()..)
+            .next()
+            .is_some_and(|file: &PathBuf| file != target && file.starts_with(target));
+        let lies_in_file = target.ancestors().skip(1).any(|folder| files.contains(folder));
+        !is_folder && !lies_in_file && files.insert(target.clone())
+    });
 }
 
 /// For each session that several machines have: the one with the fullest copy.
