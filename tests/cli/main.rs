@@ -8,5 +8,12 @@
     reason = "the sandbox is a small library of its own"
 )]
 
+mod moves;
+mod names;
 mod sandbox;
+mod secrets;
+mod source;
 mod sync;
+mod user_git;
+mod versions;
+mod witness;

@@ -1,0 +1,265 @@
+//! A home and its backup under operations, and what must hold after each run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::backup::{self, Stored, WorkTree};
+use crate::operation::Operation;
+use crate::sandbox::Sandbox;
+
+const IDS: [&str; 2] =
+    ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
+const PROJECTS: [&str; 2] = ["-alpha", "-beta"];
+
+/// The files that operations choose from: below the home, `{p}` being a session's project.
+pub const FILES: [&str; 7] = [
+    "projects/{p}/11111111-1111-4111-8111-111111111111.jsonl",
+    "projects/{p}/22222222-2222-4222-8222-222222222222.jsonl",
+    "projects/{p}/11111111-1111-4111-8111-111111111111/subagents/agent-a.jsonl",
+    "projects/{p}/22222222-2222-4222-8222-222222222222/tool-results/out.txt",
+    "projects/-alpha/memory/MEMORY.md",
+    "rules/style.md",
+    "history.jsonl",
+];
+
+/// How many of them are sessions.
+pub const SESSIONS: usize = 2;
+
+/// The sandbox, and all that was ever saved from it.
+pub struct World {
+    sandbox: Sandbox,
+    /// Where each session lives at present.
+    project: [usize; SESSIONS],
+    /// Each content that a run has seen, by the file's name in any project.
+    saved: BTreeMap<String, BTreeSet<Vec<u8>>>,
+    work_tree: WorkTree,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write_session("-alpha", "always-there", 1).init();
+        let project = [0; SESSIONS];
+        Self { sandbox, project, saved: BTreeMap::new(), work_tree: WorkTree::Whole }
+    }
+
+    pub fn apply(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Append(file, bytes) => self.change(*file, |old| [old, bytes.get()].concat()),
+            Operation::Cut(file, at) => self.change(*file, |mut old| {
+                old.truncate(old.len() * usize::from(*at) / 256);
+                old
+            }),
+            Operation::Rewrite(file, bytes) => self.change(*file, |_| bytes.get()),
+            Operation::Replace(file, bytes) => {
+                self.delete(*file);
+                self.change(*file, |_| bytes.get());
+            }
+            Operation::Flip(file, at) => self.change(*file, |mut old| {
+                let at = old.len() * usize::from(*at) / 256;
+                old.get_mut(at).into_iter().for_each(|byte| *byte ^= 1);
+                old
+            }),
+            Operation::Delete(file) => self.delete(*file),
+            Operation::Move(session) => self.move_session(*session, rename),
+            Operation::Carry(session) => self.move_session(*session, carry),
+            Operation::RestoreVersion(session, choice) => self.restore_version(*session, *choice),
+            Operation::Sync => self.sync(&["sync"]),
+            Operation::SyncFull => self.sync(&["sync", "--full"]),
+            Operation::LoseCache => {
+                let _ = std::fs::remove_file(self.sandbox.backup(".git/claude-backup/cache"));
+            }
+            Operation::LoseArchive(choice) => self.lose_archive(*choice),
+            Operation::WipeAndRestore => self.wipe_and_restore(),
+        }
+    }
+
+    /// A last run, then everything is lost at the source, and comes back.
+    pub fn end(&mut self) {
+        self.sync(&["sync"]);
+        self.assert_versions_can_be_restored();
+        let _ = std::fs::remove_dir_all(self.sandbox.claude(""));
+        let ran = self.sandbox.run(&["restore", "--all"]).success();
+        let is_warned = ran.talk().contains("taken from git");
+        assert!(self.work_tree == WorkTree::Robbed || !is_warned, "{ran:?}");
+        for (path, stored) in backup::read(&self.sandbox, self.work_tree) {
+            let source = self.sandbox.claude(path.strip_prefix("config/").unwrap_or(&path));
+            assert!(std::fs::read(source).unwrap() == stored.preferred, "{path}");
+        }
+        if self.work_tree == WorkTree::Robbed {
+            self.sandbox.git(&["checkout", "--", "."]);
+        }
+        self.sandbox.assert_git_clean();
+    }
+
+    fn path(&self, file: usize) -> PathBuf {
+        let session = usize::from(FILES[file].contains(IDS[1]));
+        self.path_in(file, self.project[session])
+    }
+
+    fn path_in(&self, file: usize, project: usize) -> PathBuf {
+        self.sandbox.claude(FILES[file].replace("{p}", PROJECTS[project]))
+    }
+
+    fn change(&self, file: usize, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let path = self.path(file);
+        let old = std::fs::read(&path).unwrap_or_default();
+        self.sandbox.write(path, change(old));
+    }
+
+    fn delete(&self, file: usize) {
+        let _ = std::fs::remove_file(self.path(file));
+    }
+
+    fn move_session(&mut self, session: usize, how: fn(&Path, &Path)) {
+        let target = 1 - self.project[session];
+        let of_session = |file: &usize| FILES[*file].contains(IDS[session]);
+        let files: Vec<usize> = (0..FILES.len()).filter(of_session).collect();
+        if files.iter().any(|file| self.path_in(*file, target).exists()) {
+            return;
+        }
+        for file in files {
+            let (from, to) = (self.path(file), self.path_in(file, target));
+            if from.exists() {
+                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                how(&from, &to);
+            }
+        }
+        self.project[session] = target;
+    }
+
+    fn restore_version(&mut self, session: usize, choice: usize) {
+        let project = PROJECTS[self.project[session]];
+        let stored = backup::read(&self.sandbox, self.work_tree);
+        let Some(stored) = stored.get(&format!("projects/{project}/{}.jsonl", IDS[session])) else {
+            return;
+        };
+        let numbers: Vec<u32> = [0].into_iter().chain(stored.versions.keys().copied()).collect();
+        let number = numbers[choice % numbers.len()].to_string();
+        let arguments = ["--project", project, "--version", &number, "--force"];
+        let arguments = [&["restore", IDS[session]], &arguments[..]].concat();
+        let displaced = self.present();
+        self.sandbox.run(&arguments).success();
+        // What stood in the way was saved by this, whether or not a run had seen it.
+        let name = |path: &str| path.contains(IDS[session]).then(|| in_any_project(path));
+        for (path, bytes) in displaced.into_iter().filter(|(path, _)| path.contains(project)) {
+            if let Some(name) = name(&path) {
+                self.saved.entry(name).or_default().insert(bytes);
+            }
+        }
+    }
+
+    fn sync(&mut self, arguments: &[&str]) {
+        self.sandbox.pass_minutes(1);
+        self.sandbox.json(arguments);
+        let present = self.present();
+        let stored = backup::read(&self.sandbox, self.work_tree);
+        for (path, bytes) in present {
+            let entry = stored.get(&path).unwrap_or_else(|| panic!("{path} is not stored"));
+            assert!(entry.current.starts_with(&bytes), "{path} is stored with other bytes");
+            assert!(!is_plain(&path) || entry.current == bytes, "{path} is not stored as it is");
+            self.saved.entry(in_any_project(&path)).or_default().insert(bytes);
+        }
+        self.assert_nothing_is_lost(&stored);
+        self.sandbox.pass_minutes(1);
+        assert_eq!(self.sandbox.json(&["sync"])["commit"], Value::Null, "nothing is new");
+    }
+
+    fn assert_nothing_is_lost(&self, stored: &BTreeMap<String, Stored>) {
+        let objects = backup::object_ids(&self.sandbox);
+        for (name, contents) in &self.saved {
+            let named = stored.iter().filter(|(path, _)| in_any_project(path) == *name);
+            let entries: Vec<&Stored> = named.map(|(_, stored)| stored).collect();
+            for content in contents {
+                let is_kept = match is_plain(name) {
+                    true => objects.contains(&backup::blob_id(content)),
+                    false => entries.iter().any(|entry| entry.holds(content)),
+                };
+                assert!(is_kept, "{name}: {} bytes are lost", content.len());
+            }
+        }
+    }
+
+    fn assert_versions_can_be_restored(&self) {
+        for (path, stored) in backup::read(&self.sandbox, self.work_tree) {
+            let Some(id) = IDS.iter().find(|id| path.ends_with(&format!("/{id}.jsonl"))) else {
+                continue;
+            };
+            let project = PROJECTS.iter().find(|project| path.contains(**project)).unwrap();
+            let current = (0, stored.current);
+            for (number, bytes) in [current].into_iter().chain(stored.versions) {
+                let number = number.to_string();
+                let arguments = ["--project", project, "--version", &number, "--stdout"];
+                let arguments = [&["restore", id], &arguments[..]].concat();
+                assert!(self.raw_output(&arguments) == bytes, "{path} version {number}");
+            }
+        }
+    }
+
+    /// Warnings are fine: git may have to stand in for the work tree.
+    fn raw_output(&self, arguments: &[&str]) -> Vec<u8> {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let arguments = arguments.iter().map(std::ffi::OsString::from);
+        let code = claude_backup::run(arguments, &self.sandbox.env(), &mut out, &mut err);
+        assert_eq!(code, 0, "{}", String::from_utf8_lossy(&err));
+        out
+    }
+
+    fn lose_archive(&mut self, choice: usize) {
+        let names = self.sandbox.tracked();
+        let is_content = |name: &&String| !name.starts_with("ledger/") && name.contains('/');
+        let names: Vec<&String> = names.iter().filter(is_content).collect();
+        if !names.is_empty() {
+            let path = self.sandbox.stored(names[choice % names.len()]);
+            let _ = std::fs::remove_file(path);
+            self.work_tree = WorkTree::Robbed;
+        }
+    }
+
+    fn wipe_and_restore(&mut self) {
+        let _ = std::fs::remove_dir_all(self.sandbox.claude(""));
+        self.sandbox.run(&["restore", "--all"]).success();
+        for (path, stored) in backup::read(&self.sandbox, self.work_tree) {
+            let source = self.sandbox.claude(path.strip_prefix("config/").unwrap_or(&path));
+            assert!(std::fs::read(source).unwrap() == stored.preferred, "{path}");
+        }
+    }
+
+    /// Every file that operations can change, by its stored name.
+    fn present(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut present = BTreeMap::new();
+        for file in FILES {
+            for project in PROJECTS {
+                let name = file.replace("{p}", project);
+                if let Ok(bytes) = std::fs::read(self.sandbox.claude(&name)) {
+                    let is_config = name.starts_with("rules/");
+                    present.insert(if is_config { format!("config/{name}") } else { name }, bytes);
+                }
+            }
+        }
+        present
+    }
+}
+
+fn rename(from: &Path, to: &Path) {
+    std::fs::rename(from, to).unwrap();
+}
+
+fn carry(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap();
+    std::fs::remove_file(from).unwrap();
+}
+
+fn is_plain(path: &str) -> bool {
+    path.contains("memory/") || path.starts_with("config/")
+}
+
+/// A session's file keeps this name wherever it goes.
+fn in_any_project(path: &str) -> String {
+    match path.strip_prefix("projects/").and_then(|below| below.split_once('/')) {
+        Some((_, name)) => name.to_owned(),
+        None => path.to_owned(),
+    }
+}
