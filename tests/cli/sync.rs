@@ -88,7 +88,9 @@ fn new_content_with_an_older_time_is_saved() {
     let sandbox = Sandbox::new();
     let files =
         [sandbox.session("-p", ID), sandbox.claude("CLAUDE.md"), sandbox.claude("history.jsonl")];
-    files.iter().for_each(|file| drop(sandbox.write(file, "{\"n\":1}\n")));
+    for file in &files {
+        sandbox.write(file, "{\"n\":1}\n");
+    }
     sandbox.init();
     for file in &files {
         let earlier = sandbox.modified(file) - Duration::from_secs(3600);
@@ -105,7 +107,9 @@ fn new_content_with_an_older_time_is_saved() {
 fn new_content_of_the_same_length_and_time_is_saved() {
     let sandbox = Sandbox::new();
     let files = [sandbox.session("-p", ID), sandbox.claude("CLAUDE.md")];
-    files.iter().for_each(|file| drop(sandbox.write(file, "one\n")));
+    for file in &files {
+        sandbox.write(file, "one\n");
+    }
     sandbox.init();
     for file in &files {
         let time = sandbox.modified(file);
@@ -206,6 +210,26 @@ fn a_backup_that_was_cloned_anew_still_sees_local_changes() {
     assert_eq!((&outcome["grown"], &outcome["totalSessions"]), (&1.into(), &1.into()));
     assert_eq!(sandbox.version(ID, 0), conversation(ID, 0..42).into_bytes());
     sandbox.assert_git_clean();
+}
+
+#[test]
+fn a_damaged_archive_is_never_built_upon() {
+    let sandbox = Sandbox::new();
+    sandbox.write_session("-p", ID, 400).init();
+    let archive = sandbox.stored(format!("projects/-p/{ID}.jsonl.gz"));
+    for (damage, messages) in [(0, 410), (30, 420)] {
+        let mut bytes = sandbox.read(&archive);
+        bytes.truncate(damage);
+        sandbox.write(&archive, bytes).append_session("-p", ID, messages - 10..messages);
+        sandbox.remove(".claude-backup/.git/claude-backup/cache");
+        assert_eq!(sandbox.sync()["grown"], 1);
+        let whole = conversation(ID, 0..messages).into_bytes();
+        assert_eq!(sandbox.unzipped(format!("projects/-p/{ID}.jsonl.gz")), whole);
+        sandbox.assert_git_clean();
+    }
+    sandbox.write(&archive, "").sync();
+    sandbox.remove(".claude").run(&["restore", "--all"]).success();
+    assert_eq!(sandbox.read(sandbox.session("-p", ID)), conversation(ID, 0..420).into_bytes());
 }
 
 #[test]

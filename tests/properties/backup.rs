@@ -17,6 +17,8 @@ pub struct Stored {
     pub current: Vec<u8>,
     /// The bytes that a plain restore gives.
     pub preferred: Vec<u8>,
+    /// The source had it no more at the last run.
+    pub is_gone: bool,
     /// Earlier contents by number.
     pub versions: BTreeMap<u32, Vec<u8>>,
 }
@@ -61,7 +63,7 @@ fn read_line(sandbox: &Sandbox, work_tree: WorkTree, path: &str, line: &Value) -
         Some(number) => versions[&number].clone(),
         None => current.clone(),
     };
-    Stored { current, preferred, versions }
+    Stored { current, preferred, is_gone: !line["goneSince"].is_null(), versions }
 }
 
 /// The fullest version, where the present content lost messages to others than a restore.

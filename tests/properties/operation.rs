@@ -24,6 +24,8 @@ pub enum Operation {
     Move(usize),
     /// A session's file is copied over to the other project and deleted here.
     Carry(usize),
+    /// One file goes, and another one comes to be on its inode.
+    Reuse(usize, usize, Bytes),
     /// An earlier version of a session is restored over what stands there.
     RestoreVersion(usize, usize),
     /// A run.
@@ -62,9 +64,11 @@ impl Operation {
             2 => (file.clone(), Bytes::any()).prop_map(|(file, bytes)| Self::Rewrite(file, bytes)),
             1 => (file.clone(), Bytes::any()).prop_map(|(file, bytes)| Self::Replace(file, bytes)),
             2 => (file.clone(), any::<u8>()).prop_map(|(file, at)| Self::Flip(file, at)),
-            2 => file.prop_map(Self::Delete),
+            2 => file.clone().prop_map(Self::Delete),
             2 => session.clone().prop_map(Self::Move),
             1 => session.clone().prop_map(Self::Carry),
+            1 => (file.clone(), file, Bytes::any())
+                .prop_map(|(from, to, bytes)| Self::Reuse(from, to, bytes)),
             1 => (session, 0..4_usize).prop_map(|(session, n)| Self::RestoreVersion(session, n)),
             6 => Just(Self::Sync),
             1 => Just(Self::SyncFull),
