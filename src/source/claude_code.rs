@@ -22,8 +22,13 @@ const SESSION_PLACES: &[Place] = &[
 
 const FILE_HISTORY: Place = Place::folder("file-history");
 
-/// Within those places, a lock that is only alive with its process, and an index known to go stale.
-const LEFT_OUT: &[&[&str]] = &[&["tasks", "**", ".lock"], &[PROJECTS, "*", "sessions-index.json"]];
+/// Within those places: a lock that is only alive with its process, an index known to go stale, and
+/// what a restore of ours was writing when it was killed.
+const LEFT_OUT: &[&[&str]] = &[
+    &["tasks", "**", ".lock"],
+    &[PROJECTS, "*", "sessions-index.json"],
+    &["**", ".claude-backup-*.tmp"],
+];
 
 /// The kind of a file by its path below a Claude home; `None` where it is not kept.
 ///
