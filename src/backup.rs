@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backend::{self, Push};
 use crate::progress::Progress;
-use crate::repository::{Repository, migrate};
+use crate::repository::{Repository, migrate, revision};
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
 
@@ -46,9 +46,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
     let started = repository.env().now();
-    let saved = migrate::adopt(repository)
-        .and_then(|_| sync::run(repository, roots, scope, reading, progress));
-    let sync = match saved {
+    let sync = match save(repository, roots, scope, reading, progress) {
         Ok(sync) => sync,
         Err(error) => {
             // A full disk may refuse this too; the failure itself is what has to be told.
@@ -63,4 +61,21 @@ pub fn run(
     let duration = repository.env().now() - started;
     let duration_ms = duration.num_milliseconds().unsigned_abs();
     Ok(BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms })
+}
+
+fn save(
+    repository: &Repository,
+    roots: &Roots,
+    scope: Scope,
+    reading: Reading,
+    progress: &dyn Progress,
+) -> Result<SyncOutcome> {
+    let adopted = migrate::adopt(repository)?;
+    if reading == Reading::Everything {
+        revision::heal_all(repository)?;
+    }
+    let mut prepared = sync::plan(repository, roots, scope, reading, progress)?;
+    let lost = adopted.lost(&prepared.listing);
+    prepared.listing.unreadable.extend(lost);
+    sync::apply(repository, prepared, progress)
 }

@@ -2,12 +2,14 @@
 
 pub mod cache;
 pub mod find;
+mod foreign;
 pub mod index;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
 pub mod manifest;
 pub mod migrate;
+mod older;
 pub mod revision;
 pub mod settings;
 
@@ -141,7 +143,12 @@ impl Repository {
     pub fn ledger(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
         let file = format!("{}/{}", machine_folder(machine), name.file());
         let path = self.root.join(&file);
-        let Some(committed) = self.vault.find(&file)? else { return Ok(Ledger::default()) };
+        let Some(committed) = self.vault.find(&file)? else {
+            return match machine == &self.machine {
+                true => Ok(Ledger::default()),
+                false => Ok(foreign::ledger(self, machine, name)),
+            };
+        };
         let text = match read_if_exists(&path) {
             Ok(Some(text)) if ObjectId::of_bytes(&text) == committed.id => text,
             _ => {
@@ -161,11 +168,14 @@ impl Repository {
     /// # Errors
     /// Where git cannot be read.
     pub fn ledger_names(&self, machine: &MachineSlug) -> Result<Vec<LedgerName>> {
-        let folder = format!("{}/ledger", machine_folder(machine));
+        let folder = ledger_folder(machine);
         let mut names = Vec::new();
         for file in self.vault.files_below(&folder)? {
             let name = file.text_path().and_then(|path| path.rsplit('/').next());
             names.extend(name.and_then(LedgerName::of_file));
+        }
+        if names.is_empty() && machine != &self.machine {
+            return Ok(foreign::ledger_names(self, machine));
         }
         Ok(names)
     }
@@ -222,12 +232,16 @@ impl Repository {
 
     fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
         index.sessions.retain(|session| session.machine != machine.as_str());
+        index.trees.insert(machine.to_string(), tree);
+        if machine != &self.machine && self.vault.folder(&ledger_folder(machine))?.is_none() {
+            index.sessions.extend(foreign::sessions(self, machine));
+            return Ok(());
+        }
         for (name, ledger) in self.ledgers(machine)? {
             if name.is_projects() {
                 index.replace(machine, &name, &ledger);
             }
         }
-        index.trees.insert(machine.to_string(), tree);
         Ok(())
     }
 
@@ -337,4 +351,8 @@ impl Repository {
         warnings.extend(self.vault.take_warnings());
         std::mem::take(warnings)
     }
+}
+
+fn ledger_folder(machine: &MachineSlug) -> String {
+    format!("{}/ledger", machine_folder(machine))
 }

@@ -174,6 +174,11 @@ pub fn plan_session(
         let content = choose(&entry, wanted)?.clone();
         plan.items.push(item(&machine, entry, content, &target, conflict)?);
     }
+    if plan.items.is_empty() {
+        let message =
+            format!("nothing that can be given back is stored of session {}", session.uuid);
+        return Err(Failure::new(ErrorKind::NotFound, message).into());
+    }
     Ok(plan)
 }
 

@@ -14,7 +14,7 @@ pub use self::plan::{Change, Found, SyncPlan};
 pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
-use crate::repository::{Repository, revision, settings};
+use crate::repository::{Repository, settings};
 use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, Unreadable};
 
 /// Which files are read again.
@@ -131,23 +131,4 @@ pub fn plan(
     let stored = apply::stored(repository)?;
     let plan = SyncPlan::new(&listing, &stored.files, options, reading);
     Ok(Prepared { plan, listing, stored })
-}
-
-/// Plans and applies: the whole of a backup but the copy elsewhere.
-///
-/// # Errors
-/// Where the repository cannot be read or written. What could not be read at the source is part of
-/// the outcome.
-pub fn run(
-    repository: &Repository,
-    roots: &Roots,
-    scope: Scope,
-    reading: Reading,
-    progress: &dyn Progress,
-) -> Result<SyncOutcome> {
-    if reading == Reading::Everything {
-        revision::heal_all(repository)?;
-    }
-    let prepared = plan(repository, roots, scope, reading, progress)?;
-    apply(repository, prepared, progress)
 }

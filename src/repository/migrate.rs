@@ -4,31 +4,54 @@
 //! root (3.2), and our own layout after its `.git` was lost. Archives are kept as they are. What is
 //! damaged is taken from git's history where that has it whole, and left where it lies otherwise.
 
-use std::io::Read;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use super::Repository;
-use super::layout::{EntryPath, Form, machine_folder};
-use super::ledger::{Content, Entry, Hash, Ledger, StoredPart, Unknown};
+use super::layout::{EntryPath, machine_folder};
+use super::ledger::{Content, Entry, Ledger, StoredPart};
 use super::manifest::size_words;
+use super::older::Candidate;
 use super::revision::{Origin, Revision, Staged};
-use crate::archive::{self, ArchiveReader};
-use crate::source::{self, Kind, Stat, deny};
-use crate::transcript::Scanner;
+use crate::source::{Listing, Unreadable, deny};
 use crate::vault::ObjectId;
 
 /// What was taken over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Adopted {
     /// Files that got a ledger line.
     pub files: u64,
-    /// Files that no version of could be read.
-    pub damaged: u64,
+    /// Files that no whole copy was found of; they stay where they lie.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A stored file that cannot be read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its whole path.
+    pub stored: PathBuf,
+    /// What it is a copy of, below the Claude home.
+    pub source: PathBuf,
+    /// What is wrong with it.
+    pub error: String,
+}
+
+impl Adopted {
+    /// What was damaged and cannot be stored anew, because the source lacks it.
+    #[must_use]
+    pub fn lost(&self, listing: &Listing) -> Vec<Unreadable> {
+        let is_there =
+            |damaged: &&Damaged| listing.files.iter().any(|f| f.relative == damaged.source);
+        let lost = self.damaged.iter().filter(|damaged| !is_there(damaged));
+        lost.map(|Damaged { stored, error, .. }| Unreadable {
+            path: stored.clone(),
+            error: format!("the stored copy is damaged, and the source lacks it: {error}"),
+        })
+        .collect()
+    }
 }
 
 /// Takes over whatever lies in this machine's places and has no ledger line.
@@ -48,19 +71,11 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
         adoption.take(&file)?;
     }
     let adopted = adoption.finish()?;
+    // The old tool's index knows nothing of ledgers; it is made anew.
+    crate::fs::remove_if_exists(&repository.root().join("session-index.json"))?;
     super::settings::settle_machine(vault, &repository.machine)?;
     vault.set_setting("layout", "4")?;
     Ok(adopted)
-}
-
-/// A file of an older layout, and what it is a copy of.
-struct Candidate {
-    /// Below the root.
-    stored: PathBuf,
-    /// Below the Claude home.
-    source: PathBuf,
-    form: Form,
-    kind: Kind,
 }
 
 struct Adoption<'a> {
@@ -70,6 +85,9 @@ struct Adoption<'a> {
     bytes: u64,
     is_alone: bool,
     stage: PathBuf,
+    /// Files below the root that a ledger line speaks of already.
+    claimed: BTreeSet<PathBuf>,
+    links: u64,
 }
 
 impl<'a> Adoption<'a> {
@@ -77,7 +95,8 @@ impl<'a> Adoption<'a> {
         let machines = repository.machines()?;
         let is_alone = machines.iter().all(|machine| *machine == repository.machine);
         let (revision, stage) = (repository.revise(), repository.stage_dir()?);
-        Ok(Self { repository, revision, adopted: Adopted::default(), bytes: 0, is_alone, stage })
+        let (adopted, claimed) = (Adopted::default(), BTreeSet::new());
+        Ok(Self { repository, revision, adopted, bytes: 0, is_alone, stage, claimed, links: 0 })
     }
 
     /// Lines of our own ledgers that git does not know, after `.git` was lost.
@@ -96,28 +115,49 @@ impl<'a> Adoption<'a> {
         Ok(())
     }
 
-    fn take_entry(&mut self, entry: Entry) -> Result<()> {
-        let machine = &self.repository.machine;
+    /// A line whose files are whole; where the present content is not, its newest whole version
+    /// takes its place.
+    fn take_entry(&mut self, mut entry: Entry) -> Result<()> {
+        let own = PathBuf::from(machine_folder(&self.repository.machine));
         let files = entry.contents().flat_map(|content| content.files(&entry.path));
-        let files: Vec<(String, StoredPart)> =
-            files.map(|(name, part)| (name, part.clone())).collect();
-        for (name, part) in &files {
-            let path = self.repository.work_file(machine, name);
-            if !ObjectId::of_file(&path).is_ok_and(|(id, _)| id == part.blob) {
-                self.repository.warn(format!("`{}` is damaged or missing", path.display()));
-                self.adopted.damaged += 1;
+        self.claimed.extend(files.map(|(name, _)| own.join(name)));
+        let path = entry.path.clone();
+        entry.versions.retain(|version| self.is_whole(&path, &version.content));
+        if !self.is_whole(&path, &entry.content) {
+            let Some(version) = entry.versions.pop() else {
+                let stored = entry.content.files(&path).first().map(|(name, _)| own.join(name));
+                let stored = self.repository.root().join(stored.unwrap_or(own));
+                let error = "it is not what its ledger line says".into();
+                self.adopted.damaged.push(Damaged { stored, source: path.to_source(), error });
                 return Ok(());
-            }
+            };
+            entry.content = version.content;
         }
-        for (name, part) in files {
-            let path = self.repository.work_file(machine, &name);
-            let mode = entry.content.file_mode();
-            let staged = self.link(&path, part.blob, part.length)?;
-            self.revision.put(&name, staged, mode)?;
+        for content in entry.contents() {
+            for (name, part) in content.files(&path) {
+                self.put(&name, part, content)?;
+            }
         }
         self.adopted.files += 1;
         self.bytes += entry.content.stored_bytes();
         self.revision.set_entry(entry)
+    }
+
+    fn put(&mut self, name: &str, part: &StoredPart, content: &Content) -> Result<()> {
+        let file = self.repository.work_file(&self.repository.machine, name);
+        let staged = self.link(&file, part.blob, part.length)?;
+        self.revision.put(name, staged, content.file_mode())
+    }
+
+    fn is_whole(&self, path: &EntryPath, content: &Content) -> bool {
+        content.files(path).into_iter().all(|(name, part)| {
+            let file = self.repository.work_file(&self.repository.machine, &name);
+            let is_whole = ObjectId::of_file(&file).is_ok_and(|(id, _)| id == part.blob);
+            if !is_whole {
+                self.repository.warn(format!("`{}` is damaged or missing", file.display()));
+            }
+            is_whole
+        })
     }
 
     /// Every file in a place that older versions wrote to, in a fixed order.
@@ -131,13 +171,14 @@ impl<'a> Adoption<'a> {
         ] {
             self.walk(&folder, Path::new(below_home), &mut found);
         }
-        found.extend(candidate(own.join("history.jsonl.gz"), Path::new("history.jsonl.gz")));
+        let history = Path::new("history.jsonl.gz");
+        found.push(Candidate::new(own.join(history), history));
         // With several machines, what lies at the root may be anybody's: it stays as it is.
         if self.is_alone {
             self.walk(Path::new("config"), Path::new(""), &mut found);
-            let history = Path::new("history.jsonl.gz");
-            found.extend(candidate(history.to_path_buf(), history));
+            found.push(Candidate::new(history.to_path_buf(), history));
         }
+        found.retain(|candidate| !self.claimed.contains(&candidate.stored));
         found
     }
 
@@ -148,12 +189,12 @@ impl<'a> Adoption<'a> {
                 continue;
             }
             let Ok(name) = entry.path().strip_prefix(root.join(folder)) else { continue };
-            found.extend(candidate(folder.join(name), &below_home.join(name)));
+            found.push(Candidate::new(folder.join(name), &below_home.join(name)));
         }
     }
 
     fn take(&mut self, candidate: &Candidate) -> Result<()> {
-        let path = EntryPath::from_source(&candidate.source, candidate.kind);
+        let path = candidate.path();
         let stored = self.repository.root().join(&candidate.stored);
         if deny::is_denied(&candidate.source) {
             let stored = stored.display();
@@ -161,121 +202,79 @@ impl<'a> Adoption<'a> {
             self.revision.forget(&candidate.stored);
             return Ok(());
         }
-        if self.revision.entry(&path)?.is_some() || !stored.is_file() {
+        if !stored.is_file() || self.revision.entry(&path)?.is_some() {
             return Ok(());
         }
-        let (file, content) = match self.inspect(&stored, candidate) {
+        let (file, content) = match candidate.inspect(&stored) {
             Ok(content) => (stored.clone(), content),
             Err(error) => match self.whole_in_history(candidate)? {
                 Some(found) => found,
                 None => {
-                    let stored = stored.display();
-                    self.repository
-                        .warn(format!("`{stored}` is damaged and stays where it is: {error:#}"));
-                    self.adopted.damaged += 1;
+                    self.leave(stored, candidate, &error);
                     return Ok(());
                 }
             },
         };
-        self.record(path, candidate, &file, content)
+        self.record(&path, candidate, &file, content)
+    }
+
+    fn leave(&mut self, stored: PathBuf, candidate: &Candidate, error: &anyhow::Error) {
+        let shown = stored.display();
+        self.repository.warn(format!("`{shown}` is damaged and stays where it is: {error:#}"));
+        let (source, error) = (candidate.source.clone(), format!("{error:#}"));
+        self.adopted.damaged.push(Damaged { stored, source, error });
     }
 
     fn record(
         &mut self,
-        path: EntryPath,
+        path: &EntryPath,
         candidate: &Candidate,
         file: &Path,
         content: Content,
     ) -> Result<()> {
-        let (name, part) = content.files(&path).into_iter().next().context("one part")?;
+        let (name, part) = content.files(path).into_iter().next().context("one part")?;
         let staged = self.link(file, part.blob, part.length)?;
-        let mode = content.file_mode();
         let in_machine = Path::new(&machine_folder(&self.repository.machine)).join(&name);
-        self.revision.put(&name, staged, mode)?;
+        self.revision.put(&name, staged, content.file_mode())?;
         if in_machine != candidate.stored {
             self.revision.forget_and_remove(&candidate.stored);
         }
         self.adopted.files += 1;
         self.bytes += content.stored_bytes();
-        self.revision.set_entry(Entry {
-            path,
-            kind: candidate.kind,
-            first_seen: content.modified,
-            last_seen: content.modified,
-            gone_since: None,
-            cut_to: None,
-            acknowledged: false,
-            versions: Vec::new(),
-            unknown: Unknown::new(),
-            content,
-        })
+        self.revision.set_entry(candidate.entry(content))
     }
 
     /// A second name for a file, so that it can be put in place like any other.
-    fn link(&self, file: &Path, id: ObjectId, length: u64) -> Result<Staged> {
-        let path = self.stage.join(format!("adopt-{id}"));
-        crate::fs::remove_if_exists(&path)?;
+    fn link(&mut self, file: &Path, id: ObjectId, length: u64) -> Result<Staged> {
+        // Not by its id: two files of the same bytes are put in place one after the other.
+        self.links += 1;
+        let path = self.stage.join(format!("adopt-{}", self.links));
         if fs_err::hard_link(file, &path).is_err() {
             fs_err::copy(file, &path)?;
         }
         Ok(Staged { path, id, length, origin: Origin::New })
     }
 
-    /// The newest whole copy that git's history has of a damaged file.
+    /// The newest whole copy that git's history has of a damaged file, under this name or the one
+    /// that it had in the flat layout.
     fn whole_in_history(&self, candidate: &Candidate) -> Result<Option<(PathBuf, Content)>> {
-        let Some(name) = candidate.stored.to_str() else { return Ok(None) };
-        for (blob, _) in self.repository.vault.history_of(name)? {
-            let file = self.stage.join(format!("history-{blob}"));
-            fs_err::write(&file, self.repository.vault.read(blob)?)?;
-            if let Ok(content) = self.inspect(&file, candidate) {
-                let stored = candidate.stored.display();
-                self.repository
-                    .warn(format!("`{stored}` was damaged; an earlier commit has it whole"));
-                return Ok(Some((file, content)));
+        let archive = candidate.stored.file_name().unwrap_or_default();
+        let flat = candidate.source.with_file_name(archive);
+        let names = [&candidate.stored, &flat].map(|path| path.to_str());
+        for name in names.into_iter().flatten() {
+            for (blob, _) in self.repository.vault.history_of(name)? {
+                let file = self.stage.join(format!("history-{blob}"));
+                let Ok(bytes) = self.repository.vault.read(blob) else { continue };
+                fs_err::write(&file, bytes)?;
+                if let Ok(content) = candidate.inspect(&file) {
+                    let stored = candidate.stored.display();
+                    self.repository
+                        .warn(format!("`{stored}` was damaged; an earlier commit has it whole"));
+                    return Ok(Some((file, content)));
+                }
             }
         }
         Ok(None)
-    }
-
-    /// Reads a stored file end to end.
-    fn inspect(&self, file: &Path, candidate: &Candidate) -> Result<Content> {
-        let (blob, length) = ObjectId::of_file(file)?;
-        let metadata = fs_err::metadata(file)?;
-        let mut reader: Box<dyn Read> = match candidate.form {
-            Form::Plain => Box::new(fs_err::File::open(file)?),
-            _ => Box::new(ArchiveReader::open(vec![file.to_path_buf()])),
-        };
-        let mut scanner = (candidate.kind == Kind::Transcript).then(Scanner::new);
-        let mut hasher = Sha256::new();
-        let mut uncompressed = 0;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let count = reader.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-            uncompressed += count as u64;
-            if let Some(scanner) = &mut scanner {
-                scanner.feed(&buffer[..count]);
-            }
-        }
-        let form = match candidate.form {
-            Form::Gzip if archive::inspect(file, 1, 0)?.is_some() => Form::Sectioned,
-            form => form,
-        };
-        let is_plain = form == Form::Plain;
-        Ok(Content {
-            length: uncompressed,
-            sha256: Hash::from(hasher),
-            form,
-            parts: vec![StoredPart::new(length, uncompressed, blob)],
-            at: None,
-            // The old tool gave archives the umask's bits; the sessions themselves are private.
-            mode: if is_plain { Stat::of(&metadata).mode } else { crate::fs::PRIVATE_FILE },
-            modified: metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from),
-            session: scanner.map(Scanner::finish),
-        })
     }
 
     fn finish(mut self) -> Result<Adopted> {
@@ -287,23 +286,16 @@ impl<'a> Adoption<'a> {
             let manifest = self.repository.machine_manifest(&self.repository.machine);
             self.revision.commit(&manifest, &size_words(self.bytes))?;
         }
-        if !self.is_alone && tracks_manifest {
-            self.repository.vault.hide_from_status("manifest.json")?;
-        }
+        hide_root_manifest(self.repository)?;
         Ok(self.adopted)
     }
 }
 
-fn candidate(stored: PathBuf, source: &Path) -> Option<Candidate> {
-    let name = source.to_str();
-    let archived = name.and_then(|name| name.strip_suffix(".gz")).filter(|n| n.ends_with(".jsonl"));
-    let (source, form) = match archived {
-        Some(name) => (PathBuf::from(name), Form::Gzip),
-        None => (source.to_path_buf(), Form::Plain),
-    };
-    let kind = source::kind_of(&source).unwrap_or(match source.starts_with("projects") {
-        true => Kind::Sidecar,
-        false => Kind::Config,
-    });
-    Some(Candidate { stored, source, form, kind })
+/// A root manifest that the other machines' old tool tracks stays as it is in git, while the one
+/// here changes with each run.
+pub(super) fn hide_root_manifest(repository: &Repository) -> Result<()> {
+    match repository.vault.find("manifest.json")? {
+        Some(_) => repository.vault.hide_from_status("manifest.json"),
+        None => Ok(()),
+    }
 }

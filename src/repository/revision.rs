@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 use super::Repository;
 use super::layout::{EntryPath, LedgerName, machine_folder};
@@ -242,7 +243,8 @@ impl<'a> Revision<'a> {
     fn put_text_at(&mut self, in_tree: &str, text: &[u8]) -> Result<()> {
         let previous = self.repository.vault.find(in_tree)?.map(|file| file.id);
         let to = self.repository.root().join(in_tree);
-        if previous == Some(ObjectId::of_bytes(text)) && to.exists() {
+        let is_in_place = || ObjectId::of_file(&to).is_ok_and(|(id, _)| Some(id) == previous);
+        if previous == Some(ObjectId::of_bytes(text)) && is_in_place() {
             return Ok(());
         }
         let id = self.batch()?.add_bytes(text, previous)?;
@@ -297,9 +299,11 @@ impl<'a> Revision<'a> {
                 Placement::Moved { from, to } => names.extend([from, to]),
             }
         }
-        let names: Vec<_> = names.iter().filter_map(|path| path.strip_prefix(root).ok()).collect();
-        write_durable(&journal(self.repository)?, &serde_json::to_vec(&names)?)?;
-        Ok(())
+        let names = names.iter().filter_map(|path| path.strip_prefix(root).ok());
+        let names = names.filter_map(|name| name.to_str().map(str::to_owned)).collect();
+        let before = self.repository.vault.head()?.map(|head| head.commit);
+        let journal = Journal { before, names };
+        Ok(write_durable(&journal_file(self.repository)?, &serde_json::to_vec(&journal)?)?)
     }
 }
 
@@ -376,13 +380,29 @@ fn remove_empty_parents(path: &Path) {
     let _ = path.ancestors().skip(1).try_for_each(fs_err::remove_dir);
 }
 
-fn journal(repository: &Repository) -> Result<PathBuf> {
+/// What a commit is about to put in place, written before the branch moves.
+#[derive(Default, Serialize, Deserialize)]
+struct Journal {
+    /// The newest commit at that time. While it still is, nothing of the work tree has changed, and
+    /// a file that git does not know may be the only copy.
+    before: Option<ObjectId>,
+    /// Below the root: every file that is written, renamed or removed.
+    names: Vec<String>,
+}
+
+fn journal_file(repository: &Repository) -> Result<PathBuf> {
     Ok(repository.vault.private_dir()?.join("journal"))
 }
 
 /// The index only serves a curious `git status`: where it cannot be written, the backup stands.
 fn refresh_index(repository: &Repository, edits: &TreeEdits) {
-    if let Some(problem) = repository.vault.refresh_index(edits).problem {
+    let refresh = repository.vault.refresh_index(edits);
+    let hidden = match refresh.rebuilt {
+        true => super::migrate::hide_root_manifest(repository),
+        false => Ok(()),
+    };
+    let problem = refresh.problem.or_else(|| hidden.err().map(|error| format!("{error:#}")));
+    if let Some(problem) = problem {
         repository.warn(format!("git's index was not brought up to date: {problem}"));
     }
 }
@@ -391,25 +411,31 @@ fn refresh_index(repository: &Repository, edits: &TreeEdits) {
 pub(super) fn heal(repository: &Repository) -> Result<()> {
     let stage = repository.stage_dir()?;
     fs_err::remove_dir_all(&stage)?;
-    let journal = journal(repository)?;
-    let Some(text) = read_if_exists(&journal)? else { return Ok(()) };
-    let names: Vec<String> = serde_json::from_slice(&text).unwrap_or_default();
+    let file = journal_file(repository)?;
     let mut edits = TreeEdits::default();
-    // Where a folder became a file, what lay in it must have left first.
-    let mut present = Vec::new();
+    if let Some(text) = read_if_exists(&file)? {
+        let journal: Journal = serde_json::from_slice(&text).unwrap_or_default();
+        let head = repository.vault.head()?.map(|head| head.commit);
+        if head != journal.before {
+            heal_files(repository, &journal.names, &mut edits)?;
+        }
+    }
+    if !edits.is_empty() || !repository.vault.index_is_true()? {
+        refresh_index(repository, &edits);
+    }
+    Ok(remove_if_exists(&file)?)
+}
+
+/// What must go goes first: it may stand where a folder, or a file, has to come.
+fn heal_files(repository: &Repository, names: &[String], edits: &mut TreeEdits) -> Result<()> {
+    let mut wanted = Vec::new();
     for name in names {
-        match repository.vault.find(&name)? {
-            Some(committed) => present.push((name, committed)),
+        match repository.vault.find(name)? {
+            Some(committed) => wanted.push((name, committed)),
             None => clear(&repository.root().join(name))?,
         }
     }
-    for (name, committed) in present {
-        heal_file(repository, &name, &committed, &mut edits)?;
-    }
-    if !edits.is_empty() {
-        refresh_index(repository, &edits);
-    }
-    Ok(remove_if_exists(&journal)?)
+    wanted.iter().try_for_each(|(name, committed)| heal_file(repository, name, committed, edits))
 }
 
 /// Makes every file of this machine's folder what the commit says it is.

@@ -43,6 +43,19 @@ impl Vault {
         refresh
     }
 
+    /// True where the index can be read and was last written for the newest commit.
+    ///
+    /// # Errors
+    /// Where the branch or the note of it cannot be read.
+    pub fn index_is_true(&self) -> Result<bool> {
+        let Some(head) = self.head()? else { return Ok(true) };
+        let noted = fs::read_if_exists(&self.index_note()?)?;
+        let is_of_head =
+            noted.is_some_and(|text| text.trim_ascii() == head.commit.to_string().as_bytes());
+        let path = self.index_path();
+        Ok(is_of_head && path.exists() && git2::Index::open(&path).is_ok())
+    }
+
     /// Makes `git status` pass over a tracked file that is changed here and never committed.
     ///
     /// To be called again after [`IndexRefresh::rebuilt`].

@@ -8,6 +8,7 @@
     reason = "the sandbox is a small library of its own"
 )]
 
+mod adopt;
 mod moves;
 mod names;
 mod sandbox;
