@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::backend::{self, Push};
 use crate::progress::Progress;
-use crate::repository::{Repository, migrate, revision};
+use crate::repository::{Repository, heal, migrate};
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
 
@@ -72,7 +72,7 @@ fn save(
 ) -> Result<SyncOutcome> {
     let adopted = migrate::adopt(repository)?;
     if reading == Reading::Everything {
-        revision::heal_all(repository)?;
+        heal::everything(repository)?;
     }
     let mut prepared = sync::plan(repository, roots, scope, reading, progress)?;
     let lost = adopted.lost(&prepared.listing);

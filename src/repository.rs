@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod find;
 mod foreign;
+pub mod heal;
 pub mod index;
 pub mod layout;
 pub mod ledger;
@@ -104,7 +105,7 @@ impl Repository {
     pub fn lock(&self, doing: &str) -> Result<Lock> {
         let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
         let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
-        revision::heal(self)?;
+        heal::after_crash(self)?;
         Ok(lock)
     }
 

@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 
 use super::Repository;
+use super::heal::{Journal, refresh_index};
 use super::layout::{EntryPath, LedgerName, machine_folder};
 use super::ledger::{Content, Entry, Ledger, StoredPart};
 use super::manifest::Manifest;
 use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
-    set_mode, write_atomic, write_durable,
+    set_mode, write_atomic,
 };
-use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits, TreeFile};
+use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits};
 
 /// Changes under way.
 pub struct Revision<'a> {
@@ -301,9 +301,7 @@ impl<'a> Revision<'a> {
         }
         let names = names.iter().filter_map(|path| path.strip_prefix(root).ok());
         let names = names.filter_map(|name| name.to_str().map(str::to_owned)).collect();
-        let before = self.repository.vault.head()?.map(|head| head.commit);
-        let journal = Journal { before, names };
-        Ok(write_durable(&journal_file(self.repository)?, &serde_json::to_vec(&journal)?)?)
+        Journal::write(self.repository, names)
     }
 }
 
@@ -320,7 +318,7 @@ const IGNORED: [&str; 6] = [
 /// A plain checkout by hand gives every byte, whatever the user's git rewrites elsewhere.
 const ATTRIBUTES: &[u8] = b"* -text -filter -ident -working-tree-encoding\n";
 
-fn work_tree_mode(mode: FileMode) -> u32 {
+pub(super) fn work_tree_mode(mode: FileMode) -> u32 {
     if mode == FileMode::Executable { PRIVATE_DIR } else { PRIVATE_FILE }
 }
 
@@ -363,7 +361,7 @@ fn arrive(from: &Path, to: &Path) -> Result<()> {
     Ok(fs_err::rename(from, to)?)
 }
 
-fn take_away(path: &Path) -> Result<()> {
+pub(super) fn take_away(path: &Path) -> Result<()> {
     remove_if_exists(path)?;
     remove_empty_parents(path);
     Ok(())
@@ -378,106 +376,4 @@ fn make_room(path: &Path) -> Result<()> {
 fn remove_empty_parents(path: &Path) {
     // Only empty folders are taken, so the first one that is not ends it.
     let _ = path.ancestors().skip(1).try_for_each(fs_err::remove_dir);
-}
-
-/// What a commit is about to put in place, written before the branch moves.
-#[derive(Default, Serialize, Deserialize)]
-struct Journal {
-    /// The newest commit at that time. While it still is, nothing of the work tree has changed, and
-    /// a file that git does not know may be the only copy.
-    before: Option<ObjectId>,
-    /// Below the root: every file that is written, renamed or removed.
-    names: Vec<String>,
-}
-
-fn journal_file(repository: &Repository) -> Result<PathBuf> {
-    Ok(repository.vault.private_dir()?.join("journal"))
-}
-
-/// The index only serves a curious `git status`: where it cannot be written, the backup stands.
-fn refresh_index(repository: &Repository, edits: &TreeEdits) {
-    let refresh = repository.vault.refresh_index(edits);
-    let hidden = match refresh.rebuilt {
-        true => super::migrate::hide_root_manifest(repository),
-        false => Ok(()),
-    };
-    let problem = refresh.problem.or_else(|| hidden.err().map(|error| format!("{error:#}")));
-    if let Some(problem) = problem {
-        repository.warn(format!("git's index was not brought up to date: {problem}"));
-    }
-}
-
-/// Finishes what a run that died had committed but not put in place, and clears what it had staged.
-pub(super) fn heal(repository: &Repository) -> Result<()> {
-    let stage = repository.stage_dir()?;
-    fs_err::remove_dir_all(&stage)?;
-    let file = journal_file(repository)?;
-    let mut edits = TreeEdits::default();
-    if let Some(text) = read_if_exists(&file)? {
-        let journal: Journal = serde_json::from_slice(&text).unwrap_or_default();
-        let head = repository.vault.head()?.map(|head| head.commit);
-        if head != journal.before {
-            heal_files(repository, &journal.names, &mut edits)?;
-        }
-    }
-    if !edits.is_empty() || !repository.vault.index_is_true()? {
-        refresh_index(repository, &edits);
-    }
-    Ok(remove_if_exists(&file)?)
-}
-
-/// What must go goes first: it may stand where a folder, or a file, has to come.
-fn heal_files(repository: &Repository, names: &[String], edits: &mut TreeEdits) -> Result<()> {
-    let mut wanted = Vec::new();
-    for name in names {
-        match repository.vault.find(name)? {
-            Some(committed) => wanted.push((name, committed)),
-            None => clear(&repository.root().join(name))?,
-        }
-    }
-    wanted.iter().try_for_each(|(name, committed)| heal_file(repository, name, committed, edits))
-}
-
-/// Makes every file of this machine's folder what the commit says it is.
-///
-/// # Errors
-/// Where git cannot be read or the folder cannot be written.
-pub fn heal_all(repository: &Repository) -> Result<()> {
-    let mut edits = TreeEdits::default();
-    for file in repository.vault.files_below(&machine_folder(&repository.machine))? {
-        if let Some(name) = file.text_path() {
-            heal_file(repository, name, &file, &mut edits)?;
-        }
-    }
-    if !edits.is_empty() {
-        refresh_index(repository, &edits);
-    }
-    Ok(())
-}
-
-/// Takes away a file that is not part of the commit; a folder of its name is another matter.
-fn clear(path: &Path) -> Result<()> {
-    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        return Ok(());
-    }
-    take_away(path)
-}
-
-fn heal_file(
-    repository: &Repository,
-    name: &str,
-    committed: &TreeFile,
-    edits: &mut TreeEdits,
-) -> Result<()> {
-    let path = repository.root().join(name);
-    if ObjectId::of_file(&path).is_ok_and(|(id, _)| id == committed.id) {
-        return Ok(());
-    }
-    let is_executable = committed.mode == FileMode::Executable.number();
-    let mode = if is_executable { FileMode::Executable } else { FileMode::Plain };
-    let bytes = repository.vault.read(committed.id);
-    let bytes = bytes.with_context(|| format!("`{}` cannot be made again", path.display()))?;
-    write_atomic(&path, &bytes, work_tree_mode(mode))?;
-    edits.put(name, committed.id, mode);
-    Ok(())
 }

@@ -9,6 +9,9 @@
 )]
 
 mod adopt;
+mod crash;
+mod git_settings;
+mod lock;
 mod moves;
 mod names;
 mod sandbox;

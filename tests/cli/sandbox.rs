@@ -162,13 +162,18 @@ impl Sandbox {
 
     /// Asks the real git about the backup, away from the user's settings.
     pub fn git(&self, arguments: &[&str]) -> String {
+        self.git_in(&self.backup(""), arguments)
+    }
+
+    /// Asks the real git about another folder.
+    pub fn git_in(&self, folder: &Path, arguments: &[&str]) -> String {
         let output = std::process::Command::new("git")
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .arg("-C")
-            .arg(self.backup(""))
+            .arg(folder)
             .args(arguments)
             .output()
             .expect("git is on this machine");
