@@ -17,7 +17,7 @@ use crate::archive::{self, HISTORY, Resume};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::cache::Known;
-use crate::repository::layout::{EntryPath, Form};
+use crate::repository::layout::{EntryPath, Form, machine_folder};
 use crate::repository::ledger::{
     Content, Entry, Hash, Reason, StoredPart, Unknown, Version, oversized,
 };
@@ -283,7 +283,7 @@ impl Task<'_> {
             let files = contained.files(&entry.path);
             steps.extend(files.into_iter().map(|(name, _)| Step::Remove(name)));
         }
-        let version = self.version_of(entry);
+        let version = self.version_of(entry)?;
         steps.extend(renames(&entry.path, &entry.content, &entry.path, &version.content));
         new.versions.push(version);
         new.versions.sort_by_key(|version| version.number);
@@ -294,23 +294,37 @@ impl Task<'_> {
         Ok(self.changed(verdict, new, steps, made.resume))
     }
 
-    fn version_of(&self, entry: &Entry) -> Version {
+    fn version_of(&self, entry: &Entry) -> Result<Version> {
         let before = self.job.known.as_ref().and_then(|known| known.stat);
         let reason = match before {
             Some(before) if before.inode != self.source.stat.inode => Reason::Replaced,
             _ if self.source.stat.size < entry.content.length => Reason::Truncated,
             _ => Reason::Rewritten,
         };
-        let number = entry.next_version();
-        let at = Some(format!("{}/{number}", entry.path.versions_folder()));
-        let content = Content { at, ..entry.content.clone() };
-        Version {
+        let (number, at) = self.place_for_version(entry)?;
+        let content = Content { at: Some(at), ..entry.content.clone() };
+        Ok(Version {
             number,
             reason,
             replaced: self.store.now,
             lost_messages: 0,
             content,
             unknown: Unknown::new(),
+        })
+    }
+
+    /// The next number whose place is free: versions of a file that moved away stay where they are,
+    /// and another file may have its old name now.
+    fn place_for_version(&self, entry: &Entry) -> Result<(u32, String)> {
+        let repository = self.store.repository;
+        let folder = machine_folder(&repository.machine);
+        let mut number = entry.next_version();
+        loop {
+            let at = format!("{}/{number}", entry.path.versions_folder());
+            if repository.vault.find(&format!("{folder}/{at}.gz"))?.is_none() {
+                return Ok((number, at));
+            }
+            number += 1;
         }
     }
 
@@ -338,8 +352,7 @@ impl Task<'_> {
         if is_stored || self.is_prefix_of_stored(entry, &survey)? {
             return Ok(None);
         }
-        let number = entry.next_version();
-        let at = format!("{}/{number}", entry.path.versions_folder());
+        let (number, at) = self.place_for_version(entry)?;
         let made = self.store.compress(&entry.path, Some(at), entry.kind, &mut self.source)?;
         let (reason, replaced) = (Reason::Displaced, self.store.now);
         let content = made.content;

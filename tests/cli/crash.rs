@@ -361,6 +361,44 @@ fn assert_restores(sandbox: &Sandbox, home: &Path) {
     assert!(contents(&sandbox.claude("")) == expected, "every byte is back");
 }
 
+/// The shell tool's flat layout, of which git knows nothing, taken over and killed.
+#[test]
+fn an_adoption_killed_at_any_moment_loses_no_only_copy() {
+    let (kills, seed) = (number("KILLS", 40) / 4, number("SEED", 0x5eed));
+    let mut random = Seeded(seed);
+    let sandbox = Sandbox::new();
+    let home = sandbox.home("");
+    write_home(&sandbox, &mut random);
+    for large in ["00000000", "00000014"] {
+        let id = format!("{large}-1111-4111-8111-111111111111");
+        sandbox.remove(sandbox.session("-p-0", &id));
+    }
+    let expected = contents(&sandbox.claude(""));
+    let old = sandbox.home("old");
+    let script = "mkdir \"$1\" && git init -q -b main \"$1\" && cp -R \"$0/projects\" \"$1\" && find \"$1/projects\" -name '*.jsonl' -exec gzip -n {} +";
+    let status = Command::new("sh").args(["-c", script]).arg(sandbox.claude("")).arg(&old).status();
+    assert!(status.unwrap().success());
+    sandbox.remove(".claude");
+    let prepare = || {
+        let _ = std::fs::remove_dir_all(sandbox.backup(""));
+        let status = Command::new("cp").arg("-R").arg(&old).arg(sandbox.backup("")).status();
+        assert!(status.unwrap().success());
+    };
+    prepare();
+    let whole = timed(&home, &["sync"]);
+    for _ in 0..kills {
+        prepare();
+        let moment = random.below(u64::try_from(whole.as_micros()).unwrap());
+        let child = process(&home, &["sync"]).spawn().unwrap();
+        kill_after(child, Duration::from_micros(moment));
+        finish(&home, &["sync"]);
+        sandbox.assert_git_clean();
+        finish(&home, &["restore", "--all"]);
+        assert!(contents(&sandbox.claude("")) == expected, "every byte is back, seed {seed:#x}");
+        sandbox.remove(".claude");
+    }
+}
+
 #[test]
 fn a_restore_killed_midway_leaves_no_torso() {
     let mut random = Seeded(7);
@@ -412,11 +450,11 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named_and_heals_by_itself() {
-    let sandbox = saved();
     if is_root() {
         println!("skipped: root may write anywhere");
         return;
     }
+    let sandbox = saved();
     sandbox.append_session("-p", A, 40..44);
     let objects = sandbox.backup(".git/objects/pack");
     set_mode(&objects, 0o500);
@@ -424,6 +462,25 @@ fn a_folder_that_cannot_be_written_is_named_and_heals_by_itself() {
     assert!(ran.talk().contains("objects/pack"), "{ran:?}");
     set_mode(&objects, 0o700);
     sandbox.sync();
+    assert_whole(&sandbox);
+}
+
+#[test]
+fn a_disk_that_turned_read_only_is_named_and_heals_by_itself() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = SmallDisk::mount(&sandbox.backup(""), "20m") else {
+        println!("skipped: no small file system can be mounted here");
+        return;
+    };
+    sandbox.write_session("-p", A, 40).init();
+    sandbox.append_session("-p", A, 40..44);
+    disk.remount("ro");
+    let ran = sandbox.run(&["sync"]).fails(1);
+    assert!(ran.talk().contains("Read-only") && ran.talk().contains("claude-backup"), "{ran:?}");
+    sandbox.run(&["status"]).success();
+    sandbox.run(&["restore", "--list"]).success();
+    disk.remount("rw");
+    assert_eq!(sandbox.sync()["grown"], 1);
     assert_whole(&sandbox);
 }
 
@@ -445,8 +502,8 @@ impl SmallDisk {
         is_mounted.then(|| Self(at.to_path_buf()))
     }
 
-    fn grow(&self, size: &str) {
-        let option = format!("remount,size={size}");
+    fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
         let status = Command::new("mount").args(["-o", &option]).arg(&self.0).status().unwrap();
         assert!(status.success());
     }
@@ -476,7 +533,7 @@ fn a_full_disk_is_an_error_and_not_a_loss() {
     assert!(!text.contains("code: 0,"), "{text}");
     sandbox.git(&["fsck", "--full"]);
     assert!(sandbox.commits() - before <= 1);
-    disk.grow("60m");
+    disk.remount("size=60m");
     sandbox.sync();
     assert_whole(&sandbox);
     let text = std::fs::read_to_string(sandbox.session("-p", A)).unwrap();

@@ -185,11 +185,15 @@ fn the_identity_is_found_in_the_xdg_folder_too() {
 }
 
 #[test]
-fn a_damaged_configuration_of_the_user_stops_no_sync() {
+fn a_damaged_configuration_of_the_user_is_named_and_costs_nothing_once_it_is_mended() {
     let sandbox = home_with("");
     back_up(&sandbox);
     sandbox.write(".gitconfig", "[user\nname = \n\"");
     append(&sandbox, 8..10);
+    let ran = process(&sandbox.home("")).arg("sync").assert().code(1);
+    let talk = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+    assert!(talk.contains(".gitconfig:1"), "{talk}");
+    sandbox.write(".gitconfig", "");
     process(&sandbox.home("")).arg("sync").assert().code(0);
     assert_stored(&sandbox, 10);
 }

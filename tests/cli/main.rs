@@ -14,6 +14,7 @@ mod git_settings;
 mod lock;
 mod moves;
 mod names;
+mod namesakes;
 mod sandbox;
 mod secrets;
 mod source;
