@@ -40,6 +40,22 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     persist(file, path, mode)
 }
 
+/// As [`write_atomic`], but what a crash leaves of it lies in `stage`, on the same file system.
+///
+/// # Errors
+/// As the file system says, with the path. The old content is then untouched.
+pub fn write_atomic_by_way_of(
+    stage: &Path,
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+) -> io::Result<()> {
+    let mut file = new_beside(&stage.join("file"))?;
+    file.write_all(bytes).map_err(|error| name_path(&error, "write", path))?;
+    create_private_dir(&parent(path))?;
+    persist(file, path, mode)
+}
+
 /// As [`write_atomic`] with mode 0600, and on the disk when it returns.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ use self::revision::Revision;
 use crate::archive::ArchiveReader;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
-use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic};
+use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_by_way_of};
 use crate::session::MachineSlug;
 use crate::vault::{ObjectId, Vault};
 
@@ -246,13 +246,21 @@ impl Repository {
         Ok(())
     }
 
+    /// Replaces a file of the work tree, all or nothing, leaving nothing beside it.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+        Ok(write_atomic_by_way_of(&self.stage_dir()?, path, bytes, mode)?)
+    }
+
     /// Writes the session index.
     ///
     /// # Errors
     /// As the file system says, with the path.
     pub fn write_index(&self, index: &mut Index) -> Result<()> {
         let text = index.to_text(self.env.now())?;
-        Ok(write_atomic(&self.root.join("session-index.json"), &text, PRIVATE_FILE)?)
+        self.write_file(&self.root.join("session-index.json"), &text, PRIVATE_FILE)
     }
 
     /// The root manifest; a missing or damaged one is an empty one.

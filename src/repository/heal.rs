@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Repository;
 use super::layout::machine_folder;
 use super::revision::{take_away, work_tree_mode};
-use crate::fs::{read_if_exists, remove_if_exists, write_atomic, write_durable};
+use crate::fs::{read_if_exists, remove_if_exists, write_durable};
 use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
 
 /// What a commit is about to put in place, written before the branch moves.
@@ -106,7 +106,7 @@ impl<'a> Healing<'a> {
         self.mended += 1;
         let bytes = self.repository.vault.read(committed.id);
         let bytes = bytes.with_context(|| format!("`{}` cannot be made again", path.display()))?;
-        Ok(write_atomic(&path, &bytes, work_tree_mode(mode))?)
+        self.repository.write_file(&path, &bytes, work_tree_mode(mode))
     }
 
     fn finish(self) -> Result<()> {

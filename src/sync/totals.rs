@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::SyncOutcome;
-use crate::fs::{PRIVATE_FILE, write_atomic};
+use crate::fs::PRIVATE_FILE;
 use crate::repository::Repository;
 use crate::repository::cache::{Cache, Totals};
 use crate::repository::ledger::Ledger;
@@ -87,7 +87,7 @@ pub(super) fn write_root_manifest(
         unreadable,
     });
     let path = repository.root().join("manifest.json");
-    Ok(write_atomic(&path, &manifest.to_text()?, PRIVATE_FILE)?)
+    repository.write_file(&path, &manifest.to_text()?, PRIVATE_FILE)
 }
 
 /// Notes in the root manifest that a run failed, and why.
@@ -103,5 +103,5 @@ pub fn record_failure(repository: &Repository, error: &anyhow::Error) -> Result<
         unreadable: 0,
     });
     let path = repository.root().join("manifest.json");
-    Ok(write_atomic(&path, &root.to_text()?, PRIVATE_FILE)?)
+    repository.write_file(&path, &root.to_text()?, PRIVATE_FILE)
 }
