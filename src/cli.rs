@@ -21,7 +21,7 @@ use crate::commands::versions::VersionsArgs;
 use crate::env::Env;
 use crate::error::kind;
 use crate::repository::Repository;
-use crate::ui::{Colour, ColourWish, Format, Manner, Streams, Talk, Ui, write_error};
+use crate::ui::{Answer, Colour, ColourWish, Format, Manner, Streams, Talk, Ui, write_error};
 
 mod help;
 mod usage;
@@ -157,13 +157,18 @@ impl Cli {
     }
 }
 
-/// What a bare `claude-backup` does: the help until there is a backup, then its status.
+/// What a bare `claude-backup` does: the help until there is a backup, with the offer to start one
+/// where somebody can answer; then its status.
 fn without_command(context: &mut Context<'_>) -> Result<u8> {
     if Repository::find(&context.backup_dir, context.env)?.is_some() {
         return StatusArgs::default().run(context);
     }
     let help = usage::HelpReport::new(&help::arranged(command(), context.env).render_help());
-    context.ui.emit(&help)
+    let code = context.ui.emit(&help)?;
+    match context.ui.ask("Start backing up this machine now?", Answer::Yes) {
+        Some(Answer::Yes) => InitArgs::default().run(context),
+        Some(Answer::No) | None => Ok(code),
+    }
 }
 
 /// Shows why a command ended early and gives the exit code.

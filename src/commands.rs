@@ -21,6 +21,15 @@ pub mod sync;
 pub mod version;
 pub mod versions;
 
+/// A project's name or a part of it. Folders of projects begin with a hyphen, but what begins with
+/// two is a flag whose predecessor lacks its value.
+fn project_name(text: &str) -> Result<String, String> {
+    if text.starts_with("--") {
+        return Err("a value is missing before it".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// What every command is given.
 pub struct Context<'a> {
     /// The machine and the process.

@@ -52,6 +52,8 @@ pub struct Failure {
     pub message: String,
     /// The command to type, or the thing to do.
     pub hint: Option<String>,
+    /// Further lines for a person, such as the sessions to choose from; programs read `details`.
+    pub lines: Vec<String>,
     /// Extra JSON fields, such as `candidates`.
     pub details: serde_json::Map<String, serde_json::Value>,
 }
@@ -59,13 +61,21 @@ pub struct Failure {
 impl Failure {
     /// A failure of this kind with this message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, details: serde_json::Map::new() }
+        let details = serde_json::Map::new();
+        Self { kind, message: message.into(), hint: None, lines: Vec::new(), details }
     }
 
     /// Adds the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a line that only a person sees.
+    #[must_use]
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
         self
     }
 

@@ -231,6 +231,13 @@ impl Repository {
         Ok(index)
     }
 
+    /// Whether the session index is there and whole.
+    #[must_use]
+    pub fn has_index(&self) -> bool {
+        let text = read_if_exists(&self.root.join("session-index.json")).ok().flatten();
+        text.is_some_and(|text| Index::parse(&text).is_ok())
+    }
+
     fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
         index.sessions.retain(|session| session.machine != machine.as_str());
         index.trees.insert(machine.to_string(), tree);
@@ -269,10 +276,36 @@ impl Repository {
         self.manifest_at(&self.root.join("manifest.json"))
     }
 
-    /// A machine's manifest; a missing or damaged one is an empty one.
+    /// A machine's manifest; a missing or damaged one is taken from git, or is an empty one.
     #[must_use]
     pub fn machine_manifest(&self, machine: &MachineSlug) -> Manifest {
-        self.manifest_at(&self.work_file(machine, "manifest.json"))
+        let manifest = self.manifest_at(&self.work_file(machine, "manifest.json"));
+        if !manifest.machine_slug.is_empty() {
+            return manifest;
+        }
+        let committed = self.committed_manifest(machine).ok().flatten();
+        committed.and_then(|text| Manifest::parse(&text).ok()).unwrap_or(manifest)
+    }
+
+    /// Puts a machine's manifest back where the work tree lost or damaged it.
+    ///
+    /// # Errors
+    /// Where git cannot be read or the file cannot be written.
+    pub fn mend_machine_manifest(&self, machine: &MachineSlug) -> Result<()> {
+        let path = self.work_file(machine, "manifest.json");
+        let present = read_if_exists(&path)?;
+        if present.is_some_and(|text| Manifest::parse(&text).is_ok()) {
+            return Ok(());
+        }
+        match self.committed_manifest(machine)? {
+            Some(text) => self.write_file(&path, &text, PRIVATE_FILE),
+            None => Ok(()),
+        }
+    }
+
+    fn committed_manifest(&self, machine: &MachineSlug) -> Result<Option<Vec<u8>>> {
+        let committed = self.vault.find(&format!("{}/manifest.json", machine_folder(machine)))?;
+        committed.map(|file| self.vault.read(file.id)).transpose()
     }
 
     fn manifest_at(&self, path: &Path) -> Manifest {

@@ -102,6 +102,8 @@ pub struct RestoreOutcome {
     pub skipped: u64,
     /// Sessions of which a file could not be given back.
     pub failed: u64,
+    /// Files that were replaced; the bytes that stood there are kept as versions.
+    pub displaced: u64,
     /// All files.
     pub files: FileCounts,
     /// What could not be given back.

@@ -8,8 +8,10 @@ use crate::fs::read_if_exists;
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
-use crate::repository::manifest::{LastRun, MachineLine, VERSION, parse_stamp, size_words};
-use crate::repository::settings;
+use crate::repository::manifest::{
+    LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
+};
+use crate::repository::settings::{self, Mode};
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 
@@ -17,6 +19,9 @@ use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 const DEFAULT_CLEANUP_DAYS: i64 = 30;
 /// Sessions this close to their sweep are told of.
 const SWEEP_WARNING_DAYS: i64 = 5;
+
+/// A backup is daily where nothing else was said: two days were missed.
+const OVERDUE_AFTER_DAYS: i64 = 2;
 
 /// Everything that `status` tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -64,6 +69,8 @@ pub struct Status {
     pub pending: u64,
     /// What Claude Code will delete soon.
     pub at_risk: AtRisk,
+    /// How the last proof ended; nothing before there was one.
+    pub proof: Option<LastRun>,
     /// Every machine in the backup.
     pub machines: Vec<MachineLine>,
 }
@@ -79,6 +86,8 @@ pub enum Health {
     Never,
     /// Sessions are about to be swept that are not saved.
     AtRisk,
+    /// There is something to save, and nothing was saved for days.
+    Overdue,
     /// The last run could not save everything.
     Incomplete,
     /// A session lost messages at the source; the backup has them.
@@ -138,19 +147,16 @@ pub struct AtRisk {
 /// # Errors
 /// Where the repository cannot be read.
 pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
-    let mut manifest = repository.root_manifest();
-    if manifest.version.is_empty() {
-        manifest = repository.machine_manifest(&repository.machine);
-    }
     let mode = settings::mode(&repository.vault)?;
     let head = repository.vault.head()?;
     let index = repository.index()?.sessions;
     let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
+    let manifest = manifest(repository, &prepared)?;
     let size = manifest.sessions.size_bytes;
     let mut status = Status {
         version: VERSION.into(),
         mode: mode.as_str().into(),
-        repo: repository.vault.remote_url()?.map(|url| without_secrets(&url)),
+        repo: remote(repository, mode)?,
         backup_dir: repository.root().display().to_string(),
         last_backup: head.map(|head| head.time.to_rfc3339()).unwrap_or_default(),
         last_run: manifest.last_run,
@@ -170,8 +176,27 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         machines: manifest.machines.unwrap_or_default(),
         ..Status::default()
     };
-    judge(&mut status);
+    judge(&mut status, repository.env().now());
+    status.warnings.extend(repository.take_warnings());
     Ok(status)
+}
+
+/// The root manifest; what a missing or damaged one would say is counted again.
+fn manifest(repository: &Repository, prepared: &Prepared) -> Result<Manifest> {
+    let mut manifest = repository.root_manifest();
+    if manifest.machine_slug.is_empty() {
+        (manifest.config, manifest.sessions) = prepared.sums();
+        let lines = repository.machines()?.into_iter();
+        let lines = lines.map(|slug| repository.machine_manifest(&slug).line(slug.as_str()));
+        manifest.machines = Some(lines.collect());
+    }
+    Ok(manifest)
+}
+
+/// In local mode nothing is sent, whatever remote is set.
+fn remote(repository: &Repository, mode: Mode) -> Result<Option<String>> {
+    let url = repository.vault.remote_url()?.filter(|_| mode != Mode::Local);
+    Ok(url.map(|url| without_secrets(&url)))
 }
 
 fn part(files: u64, projects: Option<u64>, size_bytes: u64) -> Part {
@@ -218,9 +243,10 @@ fn cleanup_days(roots: &Roots) -> i64 {
     value["cleanupPeriodDays"].as_i64().filter(|days| *days > 0).unwrap_or(DEFAULT_CLEANUP_DAYS)
 }
 
-fn judge(status: &mut Status) {
+fn judge(status: &mut Status, now: DateTime<Utc>) {
     let mut found: Vec<(Health, String)> = Vec::new();
-    if status.last_run.is_none() {
+    let has_folder = status.machines.iter().any(|line| line.slug == status.machine_slug);
+    if status.last_run.is_none() && !has_folder {
         let text = "this machine has not saved anything here yet; run `claude-backup sync`";
         found.push((Health::Never, text.to_owned()));
     }
@@ -229,15 +255,22 @@ fn judge(status: &mut Status) {
         found.push((
             Health::AtRisk,
             format!(
-                "{unsaved} unsaved sessions will be deleted by Claude Code within {within_days} days; run `claude-backup sync`"
+                "{} will be deleted by Claude Code within {within_days} days; run `claude-backup sync`",
+                number(unsaved, "unsaved session")
             ),
         ));
     }
+    let days = last_run_time(status).map_or(0, |last| (now - last).num_days());
+    if status.pending > 0 && days >= OVERDUE_AFTER_DAYS {
+        let pending = number(status.pending, "file");
+        let text = format!(
+            "{pending} new or changed, and no backup for {days} days; run `claude-backup sync`"
+        );
+        found.push((Health::Overdue, text));
+    }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
-        let why = run.error.clone().unwrap_or_else(|| match run.unreadable {
-            1 => "1 file could not be read".into(),
-            count => format!("{count} files could not be read"),
-        });
+        let unread = || format!("{} could not be read", number(run.unreadable, "file"));
+        let why = run.error.clone().unwrap_or_else(unread);
         let text = format!("the last run did not save everything: {why}; see `claude-backup sync`");
         found.push((Health::Incomplete, text));
     }
@@ -246,12 +279,17 @@ fn judge(status: &mut Status) {
         found.push((
             Health::Loss,
             format!(
-                "session {uuid} lost {lost_messages} messages at the source; the backup has them: `claude-backup restore {uuid} --force`"
+                "session {uuid} lost {} at the source; the backup has them: `claude-backup versions {uuid}`",
+                number(*lost_messages, "message")
             ),
         ));
     }
     status.health = found.first().map_or(Health::Ok, |(health, _)| *health);
     status.warnings = found.into_iter().map(|(_, text)| text).collect();
+}
+
+fn number(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A URL without user name and password.
@@ -270,8 +308,9 @@ pub fn without_secrets(url: &str) -> String {
     path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
 }
 
-/// The time of the last run here.
+/// The time of the last run here; where none is known, that of the last commit.
 #[must_use]
 pub fn last_run_time(status: &Status) -> Option<DateTime<Utc>> {
-    parse_stamp(&status.last_run.as_ref()?.at)
+    let run = status.last_run.as_ref().and_then(|run| parse_stamp(&run.at));
+    run.or_else(|| parse_stamp(&status.last_backup))
 }

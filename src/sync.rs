@@ -14,6 +14,7 @@ pub use self::plan::{Change, Found, SyncPlan};
 pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
+use crate::repository::manifest::{ConfigTotals, SessionTotals};
 use crate::repository::{Repository, settings};
 use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, Unreadable};
 
@@ -109,6 +110,14 @@ pub struct Prepared {
     /// What the source has.
     pub listing: Listing,
     stored: Cache,
+}
+
+impl Prepared {
+    /// What is stored of this machine, counted without its manifests.
+    #[must_use]
+    pub fn sums(&self) -> (ConfigTotals, SessionTotals) {
+        totals::sums_of(&self.stored)
+    }
 }
 
 /// Compares the source with what is stored; changes nothing.

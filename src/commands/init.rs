@@ -8,18 +8,19 @@ use serde::Serialize;
 
 use super::Context;
 use super::saved::Saved;
-use crate::backup::{self, Publishing};
+use crate::backup::{self, BackupOutcome, Publishing};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
+use crate::restore::{self, Conflict, RestoreOutcome};
 use crate::session::MachineSlug;
 use crate::source::{Roots, Scope};
 use crate::sync::Reading;
-use crate::ui::words::place;
+use crate::ui::words::{count, place};
 use crate::ui::{Mark, Page, Report, Span};
 
 /// Start backing up this machine
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct InitArgs {
     /// Where copies go
     #[arg(long, value_name = "BACKEND")]
@@ -27,9 +28,48 @@ pub struct InitArgs {
     /// The same as --backend local
     #[arg(long, conflicts_with = "backend")]
     local: bool,
+    /// The git remote that copies go to
+    #[arg(long, value_name = "URL", conflicts_with = "local")]
+    remote: Option<String>,
     /// The machine's name in the backup, to take an earlier folder back
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
+    /// How often to back up by itself
+    #[arg(long, value_name = "FREQ", conflicts_with = "no_schedule")]
+    schedule: Option<Frequency>,
+    /// Back up only when asked to
+    #[arg(long)]
+    no_schedule: bool,
+    /// What to give back of a backup that is there already
+    #[arg(long, value_name = "WHAT", default_value = "none", hide_default_value = true)]
+    restore: Wish,
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
+}
+
+/// How often a backup is made by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Frequency {
+    /// Never
+    Off,
+    /// Every day
+    Daily,
+    /// Every six hours
+    #[value(name = "6h")]
+    SixHours,
+    /// Every hour
+    Hourly,
+}
+
+/// What is given back at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Wish {
+    /// Everything that is missing
+    All,
+    /// Nothing
+    #[default]
+    None,
 }
 
 /// A backend by its word.
@@ -49,10 +89,8 @@ impl InitArgs {
     /// # Errors
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
-        if let Some(name @ (BackendName::Github | BackendName::Git)) = self.backend {
-            return Err(not_yet(name).into());
-        }
-        let machine = self.machine.map(MachineSlug::new).transpose()?;
+        self.refuse_what_is_not_here()?;
+        let machine = self.machine.as_deref().map(MachineSlug::new).transpose()?;
         let root = &context.backup_dir.clone();
         let found = Repository::find(root, context.env)?;
         let is_new = found.is_none();
@@ -66,17 +104,9 @@ impl InitArgs {
             take_machine(&mut repository, machine)?;
         }
         settings::set_mode(&repository.vault, mode)?;
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
-        let progress = context.ui.progress();
-        let saved = backup::run(
-            &repository,
-            &roots,
-            Scope::All,
-            Reading::Changed,
-            Publishing::Now,
-            &*progress,
-        );
+        let done = self.save_and_give_back(&repository, context);
         context.warn_of(&repository);
+        let (saved, restored) = done?;
         context.ui.emit(&InitReport {
             mode,
             machine: context.env.host.clone(),
@@ -85,8 +115,43 @@ impl InitArgs {
             joined: false,
             existing: !is_new,
             shown_dir: place(root, context.env),
-            sync: Saved(saved?),
+            sync: Saved(saved),
+            schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
+            restored,
         })
+    }
+
+    /// The first backup comes first: what it saves cannot be lost by what comes after it.
+    fn save_and_give_back(
+        &self,
+        repository: &Repository,
+        context: &Context<'_>,
+    ) -> Result<(BackupOutcome, RestoreOutcome)> {
+        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let progress = &*context.ui.progress();
+        let (scope, reading) = (Scope::All, Reading::Changed);
+        let saved = backup::run(repository, &roots, scope, reading, Publishing::Now, progress)?;
+        if self.restore == Wish::None {
+            return Ok((saved, RestoreOutcome::default()));
+        }
+        let plan = restore::plan_all(repository, None, roots.primary(), Conflict::Keep)?;
+        Ok((saved, restore::apply(repository, &plan, progress)?))
+    }
+
+    fn refuse_what_is_not_here(&self) -> Result<()> {
+        if let Some(name @ (BackendName::Github | BackendName::Git)) = self.backend {
+            return Err(not_yet(name).into());
+        }
+        if self.remote.is_some() {
+            return Err(not_yet(BackendName::Git).into());
+        }
+        if self.schedule.is_some_and(|schedule| schedule != Frequency::Off) {
+            let message = "schedules are not part of this version";
+            return Err(Failure::new(ErrorKind::Failed, message)
+                .hint("let a timer of your system run `claude-backup sync`")
+                .into());
+        }
+        Ok(())
     }
 }
 
@@ -137,6 +202,8 @@ struct InitReport {
     #[serde(skip)]
     shown_dir: String,
     sync: Saved,
+    schedule: String,
+    restored: RestoreOutcome,
 }
 
 impl Report for InitReport {
@@ -148,6 +215,14 @@ impl Report for InitReport {
         };
         page.mark(Mark::Good, news)?;
         self.sync.words(page)?;
+        let RestoreOutcome { restored, files, failures, .. } = &self.restored;
+        if files.restored > 0 {
+            let (sessions, files) = (count(*restored, "session"), count(files.restored, "file"));
+            page.mark(Mark::Good, format!("Restored {sessions} ({files})"))?;
+        }
+        for failure in failures {
+            page.mark(Mark::Bad, format!("not restored: {}: {}", failure.path, failure.error))?;
+        }
         page.blank()?;
         page.fields(&[
             ("save again", Span::plain("claude-backup sync")),
@@ -161,6 +236,9 @@ impl Report for InitReport {
     }
 
     fn exit_code(&self) -> u8 {
-        self.sync.exit_code()
+        match self.restored.failures.is_empty() {
+            true => self.sync.exit_code(),
+            false => 1,
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct PeekArgs {
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
     project: Option<String>,
 }
 
@@ -107,8 +107,10 @@ impl PeekReport {
         let now = self.env.now();
         let words = |time| when(time, now, &self.env);
         match (self.summary.first_record, self.summary.last_record) {
-            (Some(first), Some(last)) => format!("{} to {}", words(first), words(last)),
-            (Some(time), None) | (None, Some(time)) => words(time),
+            (Some(first), Some(last)) if words(first) != words(last) => {
+                format!("{} to {}", words(first), words(last))
+            }
+            (_, Some(time)) | (Some(time), None) => words(time),
             (None, None) => "unknown".into(),
         }
     }
@@ -133,8 +135,10 @@ impl Report for PeekReport {
             ("project", Span::plain(place(project.as_ref(), &self.env))),
             ("when", Span::plain(self.dates())),
             ("size", Span::plain(format!("{messages}, {}", size(self.uncompressed_bytes)))),
-            ("tokens", Span::plain(tokens)),
         ];
+        if summary.answers > 0 {
+            fields.push(("tokens", Span::plain(tokens)));
+        }
         fields.extend(summary.model.as_ref().map(|model| ("model", Span::plain(model))));
         fields.extend(summary.branch.as_ref().map(|branch| ("branch", Span::plain(branch))));
         if self.subagents > 0 {
@@ -146,7 +150,11 @@ impl Report for PeekReport {
                 page.blank()?;
             }
             for Preview { role, preview } in messages {
-                page.spans(&[Span::bold(format!("{role:9} ")), Span::plain(preview)])?;
+                let text = match preview.trim() {
+                    "" => Span::dim("(no text)"),
+                    _ => Span::plain(preview),
+                };
+                page.spans(&[Span::bold(format!("{role:9} ")), text])?;
             }
         }
         Ok(())

@@ -7,12 +7,12 @@ use anyhow::Result;
 use clap::Args;
 
 use super::Context;
-use super::restore_words::{AllReport, ListReport, OneReport};
+use super::restore_words::{AllReport, Ends, ListReport, OneReport};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
-use crate::repository::find::{DayEnd, Filter, Presence, parse_moment};
+use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
 use crate::repository::index::IndexEntry;
-use crate::restore::{self, Conflict, Place, RestorePlan, Times, Wanted};
+use crate::restore::{self, Conflict, Item, Place, RestorePlan, Times, Wanted};
 use crate::source::{Kind, Roots};
 
 /// List sessions, or give them back
@@ -68,7 +68,7 @@ struct Filters {
     #[arg(long, value_name = "DATE")]
     until: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
     project: Option<String>,
     /// Only what this machine saved
     #[arg(long, value_name = "SLUG")]
@@ -86,7 +86,7 @@ impl Filters {
         Ok(Filter {
             machine: self.machine.clone(),
             project: self.project.clone(),
-            date: self.date.clone(),
+            date: self.date.as_deref().map(parse_date_beginning).transpose()?,
             since: moment(&self.since, DayEnd::First)?,
             until: moment(&self.until, DayEnd::Last)?,
             presence: if self.gone { Presence::Gone } else { Presence::Any },
@@ -137,10 +137,14 @@ impl RestoreArgs {
         let conflict = self.conflict();
         let plan = restore::plan_session(repository, &session, self.wanted(), &place, conflict)?;
         refuse_conflicts(&plan)?;
+        let ends = ends_of(repository, &plan);
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
         let outcome = outcome?;
-        context.ui.emit(&OneReport::new(&session, &place, outcome, self.keep_mtime, context.env))
+        refuse_nothing(&session, &outcome)?;
+        let report = OneReport::new(&session, ends, &place, outcome, context.env);
+        let report = if self.keep_mtime { report.with_original_times() } else { report };
+        context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
     }
 
     fn all(
@@ -152,12 +156,10 @@ impl RestoreArgs {
         let machine = filter.machine.as_deref().map(|m| repository.known_machine(m)).transpose()?;
         let home = home(context);
         let mut plan = restore::plan_all(repository, machine.as_ref(), &home, self.conflict())?;
-        plan.items.retain(|item| {
-            let is_gone = item.entry.gone_since.is_some();
-            let is_of = |project: &String| item.entry.path.as_str().contains(project.as_str());
-            (filter.presence == Presence::Any || is_gone)
-                && filter.project.as_ref().is_none_or(is_of)
-        });
+        if filter.project.is_some() || filter.presence == Presence::Gone {
+            let sessions = repository.sessions(filter)?;
+            plan.items.retain(|item| is_wanted(item, &sessions, filter));
+        }
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
         let outcome = outcome?;
@@ -218,7 +220,7 @@ impl RestoreArgs {
         match &self.to {
             None => Place::Home(home(context)),
             Some(path) => {
-                let path = context.env.working_dir.join(path);
+                let path = context.env.absolute(path);
                 let is_file = path.extension().is_some_and(|end| end == "jsonl");
                 if is_file { Place::File(path) } else { Place::Folder(path) }
             }
@@ -230,8 +232,60 @@ fn home(context: &Context<'_>) -> PathBuf {
     Roots::find(context.claude_dir.as_deref(), context.env).primary().to_path_buf()
 }
 
+/// Whether `--project` and `--gone` let a file through. What belongs to no session follows its
+/// project, and what belongs to no project is none of a project's business.
+fn is_wanted(item: &Item, sessions: &[IndexEntry], filter: &Filter) -> bool {
+    let is_gone = item.entry.gone_since.is_some();
+    let path = &item.entry.path;
+    let Some(project) = path.project() else { return filter.project.is_none() && is_gone };
+    let mut of_project = sessions.iter().filter(|session| {
+        session.machine == item.machine.as_str() && session.project_hash == project.as_str()
+    });
+    match path.session() {
+        Some(id) => of_project.any(|session| session.uuid == id.as_str()),
+        None if filter.presence == Presence::Gone => is_gone,
+        None => of_project.next().is_some(),
+    }
+}
+
+/// Where the transcript lies in the backup, and where it goes; of a session without one, those of
+/// its first file.
+fn ends_of(repository: &Repository, plan: &RestorePlan) -> Ends {
+    let item = plan.items.iter().find(|item| item.entry.kind == Kind::Transcript);
+    let Some(item) = item.or(plan.items.first()) else { return Ends::default() };
+    let name = item.content.files(&item.entry.path).into_iter().next().map(|(name, _)| name);
+    let from = name.map(|name| repository.work_file(&item.machine, &name)).unwrap_or_default();
+    Ends { from, to: item.target.clone() }
+}
+
+/// A restore of one session that wrote nothing although it should have is no success.
+fn refuse_nothing(session: &IndexEntry, outcome: &restore::RestoreOutcome) -> Result<()> {
+    let Some(first) = outcome.failures.first() else { return Ok(()) };
+    if outcome.files.restored > 0 {
+        return Ok(());
+    }
+    let message = format!("session {} could not be restored: {}", session.uuid, first.error);
+    Err(Failure::new(ErrorKind::Failed, message)
+        .hint(format!(
+            "nothing was written; other versions: `claude-backup versions {}`",
+            session.uuid
+        ))
+        .detail("failures", serde_json::to_value(&outcome.failures)?)
+        .into())
+}
+
 /// One session is given back whole or not at all.
 fn refuse_conflicts(plan: &RestorePlan) -> Result<()> {
+    let forbidden = plan.items.iter().find_map(|item| match &item.state {
+        restore::State::Forbidden(reason) => Some((item, reason)),
+        _ => None,
+    });
+    if let Some((item, reason)) = forbidden {
+        let message = format!("`{}` cannot be written: {reason}", shown(&item.target));
+        return Err(Failure::new(ErrorKind::Exists, message)
+            .hint("nothing was written; write elsewhere with --to")
+            .into());
+    }
     let taken = plan.items.iter().find(|item| {
         matches!(item.state, restore::State::Shorter | restore::State::Other)
             && item.entry.kind == Kind::Transcript

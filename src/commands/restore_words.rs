@@ -1,6 +1,7 @@
 //! What `restore` says.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::json;
@@ -10,6 +11,13 @@ use crate::repository::index::IndexEntry;
 use crate::restore::{Place, RestoreOutcome};
 use crate::ui::words::{count, place, size, when};
 use crate::ui::{Column, Mark, Page, Report, Span, Table};
+
+/// A terminal narrower than this gets a block of lines per session, with its whole id.
+const ROWS_FROM: usize = 80;
+/// A terminal of this width has room for whole ids beside titles.
+const WHOLE_IDS_FROM: usize = 120;
+/// The beginnings of ids are not shorter than this, nor so short that two look alike.
+const SHORTEST_ID: usize = 8;
 
 /// Sessions in the backup.
 #[derive(Debug, Serialize)]
@@ -24,25 +32,37 @@ impl ListReport {
         Self { sessions, env: env.clone() }
     }
 
-    fn row(&self, session: &IndexEntry, with_machine: bool) -> Vec<Span> {
+    /// Whole ids, or their beginnings where a terminal is too narrow for rows with whole ones.
+    fn id_length(&self, width: Option<usize>) -> usize {
+        if width.is_none_or(|width| !(ROWS_FROM..WHOLE_IDS_FROM).contains(&width)) {
+            return usize::MAX;
+        }
+        let mut ids: Vec<&str> = self.sessions.iter().map(|s| s.uuid.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let same = |pair: &[&str]| {
+            pair[0].chars().zip(pair[1].chars()).take_while(|(a, b)| a == b).count()
+        };
+        let same = ids.windows(2).map(same).max().unwrap_or(0);
+        (same + 1).max(SHORTEST_ID)
+    }
+
+    fn row(&self, session: &IndexEntry, id_length: usize) -> Vec<Span> {
         let now = self.env.now();
         let project = session.cwd.as_deref().unwrap_or(&session.project_hash);
         let title = session.title.as_deref().unwrap_or("(no title)");
         let date = session.last_activity.map(|time| when(time, now, &self.env));
         let bytes = session.uncompressed_bytes.unwrap_or(session.size_bytes);
-        let mut row = vec![
+        vec![
             Span::plain(place(project.as_ref(), &self.env)),
             Span::plain(title),
-            Span::plain(&session.uuid),
+            Span::plain(session.uuid.chars().take(id_length).collect::<String>()),
             Span::plain(session.messages.map(|n| n.to_string()).unwrap_or_default()),
             Span::plain(size(bytes)),
             Span::plain(date.unwrap_or_default()),
             Span::warn(mark_of(session)),
-        ];
-        if with_machine {
-            row.push(Span::plain(&session.machine));
-        }
-        row
+            Span::plain(&session.machine),
+        ]
     }
 }
 
@@ -60,28 +80,42 @@ impl Report for ListReport {
             return page.line("No sessions");
         }
         let first = &self.sessions[0].machine;
-        let with_machine = self.sessions.iter().any(|session| session.machine != *first);
-        let mut columns = vec![
-            Column::path("project"),
-            Column::text("title"),
-            Column::whole("session"),
-            Column::number("messages"),
-            Column::number("size"),
-            Column::whole("last active"),
-            Column::whole(""),
+        let has_marks = self.sessions.iter().any(|session| !mark_of(session).is_empty());
+        let has_machines = self.sessions.iter().any(|session| session.machine != *first);
+        let columns = [
+            (true, Column::path("project")),
+            (true, Column::text("title")),
+            (true, Column::whole("session")),
+            (true, Column::number("messages")),
+            (true, Column::number("size")),
+            (true, Column::whole("last active")),
+            (has_marks, Column::whole("")),
+            (has_machines, Column::text("machine")),
         ];
-        if with_machine {
-            columns.push(Column::text("machine"));
+        let shown: Vec<Column> =
+            columns.iter().filter(|(shown, _)| *shown).map(|(_, column)| *column).collect();
+        let mut table = Table::new(&shown);
+        let id_length = self.id_length(page.width());
+        for session in &self.sessions {
+            let cells = self.row(session, id_length).into_iter().zip(&columns);
+            table.row(cells.filter(|(_, (shown, _))| *shown).map(|(cell, _)| cell));
         }
-        let mut table = Table::new(&columns);
-        self.sessions.iter().for_each(|session| table.row(self.row(session, with_machine)));
         page.table(&table)
     }
 }
 
+/// Where a session's transcript was and where it is.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+}
+
 /// One session given back.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct OneReport {
+    dry_run: bool,
     restored: serde_json::Value,
     failures: Vec<crate::restore::FileFailure>,
     #[serde(skip)]
@@ -91,40 +125,50 @@ pub(super) struct OneReport {
     #[serde(skip)]
     shown: String,
     #[serde(skip)]
+    goes_home: bool,
+    #[serde(skip)]
     warns_of_sweep: bool,
 }
 
 impl OneReport {
     pub(super) fn new(
         session: &IndexEntry,
+        ends: Ends,
         to: &Place,
         outcome: RestoreOutcome,
-        keeps_times: bool,
         env: &Env,
     ) -> Self {
-        let (machine, project) = (&session.machine, &session.project_hash);
         let target = match to {
-            Place::Home(home) => home.join("projects").join(project),
-            Place::Folder(path) | Place::File(path) => path.clone(),
-        };
-        let transcript = match to {
-            Place::File(file) => file.clone(),
-            Place::Home(_) | Place::Folder(_) => target.join(format!("{}.jsonl", session.uuid)),
+            Place::Home(home) => ends.to.parent().unwrap_or(home),
+            Place::Folder(path) | Place::File(path) => path,
         };
         Self {
+            dry_run: false,
             restored: json!({
                 "uuid": session.uuid,
-                "from": format!("machines/{machine}/projects/{project}/{}.jsonl.gz", session.uuid),
-                "to": transcript,
+                "from": ends.from,
+                "to": ends.to,
                 "files": outcome.files.restored,
                 "skipped": outcome.files.skipped,
+                "displaced": outcome.displaced,
             }),
             failures: outcome.failures.clone(),
             id: session.uuid.clone(),
-            shown: place(&target, env),
-            warns_of_sweep: keeps_times && matches!(to, Place::Home(_)),
+            shown: place(target, env),
+            goes_home: matches!(to, Place::Home(_)),
+            warns_of_sweep: false,
             outcome,
         }
+    }
+
+    /// The same where files got their original times.
+    pub(super) fn with_original_times(self) -> Self {
+        Self { warns_of_sweep: self.goes_home, ..self }
+    }
+
+    /// The same where nothing was written yet.
+    pub(super) fn foreseen(self) -> Self {
+        Self { dry_run: true, warns_of_sweep: false, ..self }
     }
 }
 
@@ -135,8 +179,16 @@ impl Report for OneReport {
         if files.restored == 0 && files.failed == 0 {
             return page.mark(Mark::Good, format!("Session {id} is whole in {shown} already"));
         }
+        let (verb, mark) = match (self.dry_run, files.failed) {
+            (true, _) => ("Would restore", Mark::Good),
+            (false, 0) => ("Restored", Mark::Good),
+            (false, _) => ("Restored a part of", Mark::Warn),
+        };
         let written = count(files.restored, "file");
-        page.mark(Mark::Good, format!("Restored session {id} to {shown} ({written})"))?;
+        page.mark(mark, format!("{verb} session {id} to {shown} ({written})"))?;
+        if self.outcome.displaced > 0 && !self.dry_run {
+            page.line(format!("  what stood there is kept: claude-backup versions {id}"))?;
+        }
         if self.warns_of_sweep {
             page.mark(Mark::Warn, "with its original time, Claude Code may soon delete it again")?;
         }
@@ -167,10 +219,20 @@ impl Report for AllReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let RestoreOutcome { restored, skipped, files, .. } = &self.outcome;
         let verb = if self.dry_run { "Would restore" } else { "Restored" };
-        let sessions = count(*restored, "session");
-        let written = count(files.restored, "file");
-        let stand = count(*skipped, "session");
-        page.mark(Mark::Good, format!("{verb} {sessions} ({written}); {stand} in place already"))?;
+        let written = match files.restored {
+            0 => "Nothing to restore".to_owned(),
+            files => format!("{verb} {} ({})", count(*restored, "session"), count(files, "file")),
+        };
+        let left = match skipped {
+            0 => String::new(),
+            skipped => format!("; {} left as they stand", count(*skipped, "session")),
+        };
+        let mark = if files.failed == 0 { Mark::Good } else { Mark::Warn };
+        page.mark(mark, format!("{written}{left}"))?;
+        if self.outcome.displaced > 0 && !self.dry_run {
+            let displaced = count(self.outcome.displaced, "file");
+            page.line(format!("  {displaced} replaced; what stood there is kept as versions"))?;
+        }
         for id in &self.outcome.longer_in_backup {
             let text = format!("the backup has more of {id}: claude-backup restore {id} --force");
             page.mark(Mark::Warn, text)?;

@@ -20,7 +20,10 @@ impl Saved {
         let sessions = outcome.sessions.unwrap_or_default();
         let stored = outcome.files.added + outcome.files.updated;
         if stored == 0 {
-            return format!("Nothing new; {} saved", count(outcome.total_sessions, "session"));
+            return match outcome.total_sessions {
+                0 => "Nothing new; there are no sessions yet".into(),
+                saved => format!("Nothing new; {} saved", count(saved, "session")),
+            };
         }
         let others = stored.saturating_sub(sessions.added + sessions.updated);
         let parts = [
@@ -34,6 +37,14 @@ impl Saved {
             .map(|(number, noun)| count(number, noun))
             .collect();
         format!("Saved {} ({} stored)", parts.join(", "), size(outcome.bytes_stored))
+    }
+
+    /// Nobody wonders where less than a tenth of a second went.
+    fn time_taken(&self) -> String {
+        match self.0.duration_ms {
+            0..100 => String::new(),
+            millis => format!(" in {}", duration(millis)),
+        }
     }
 
     fn losses(&self, page: &mut Page<'_>) -> io::Result<()> {
@@ -62,7 +73,7 @@ impl Saved {
 impl Report for Saved {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let outcome = &self.0.sync;
-        page.mark(Mark::Good, format!("{} in {}", self.headline(), duration(self.0.duration_ms)))?;
+        page.mark(Mark::Good, format!("{}{}", self.headline(), self.time_taken()))?;
         self.losses(page)?;
         if !outcome.denied.is_empty() {
             let denied = count(outcome.denied.len() as u64, "file");

@@ -26,8 +26,7 @@ impl StatusArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
         let roots = Roots::find(context.claude_dir.as_deref(), context.env);
-        let mut status = status::read(&repository, &roots)?;
-        status.warnings.extend(repository.take_warnings());
+        let status = status::read(&repository, &roots)?;
         context.ui.emit(&StatusReport { status, env: context.env.clone() })
     }
 }
@@ -79,7 +78,7 @@ impl StatusReport {
         if status.at_risk.sessions > 0 {
             let swept = count(status.at_risk.sessions, "session");
             let days = status.at_risk.within_days;
-            let text = format!("{swept} will be deleted by Claude Code within {days} days");
+            let text = format!("Claude Code will delete {swept} within {days} days");
             fields.push(("sweep", Span::plain(text)));
         }
         let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
@@ -87,7 +86,7 @@ impl StatusReport {
             .map(|line| format!("{} ({})", line.slug, count(line.session_count, "session")))
             .collect();
         if !others.is_empty() {
-            fields.push(("others", Span::plain(others.join(", "))));
+            fields.push(("other machines", Span::plain(others.join(", "))));
         }
         fields
     }
@@ -97,7 +96,7 @@ impl Report for StatusReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let mark = match self.status.health {
             Health::Ok => Mark::Good,
-            Health::Loss | Health::Incomplete => Mark::Warn,
+            Health::Loss | Health::Incomplete | Health::Overdue => Mark::Warn,
             Health::Never | Health::AtRisk => Mark::Bad,
         };
         page.mark(mark, self.headline())?;

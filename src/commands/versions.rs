@@ -14,9 +14,10 @@ use crate::repository::Repository;
 use crate::repository::find::Filter;
 use crate::repository::ledger::{Content, Entry, Reason};
 use crate::restore;
+use crate::session::MachineSlug;
 use crate::source::Kind;
 use crate::sync;
-use crate::ui::words::{size, when};
+use crate::ui::words::{count, size, when};
 use crate::ui::{Column, Page, Report, Span, Table};
 
 /// List the versions of a session
@@ -28,7 +29,7 @@ pub struct VersionsArgs {
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
     /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
     project: Option<String>,
     /// Take note of the messages that the current version lacks; `status` then stops telling
     #[arg(long)]
@@ -47,17 +48,30 @@ impl VersionsArgs {
         let machine = repository.known_machine(&session.machine)?;
         let entries = restore::entries_of(&repository, &machine, &session)?;
         let transcript = entries.into_iter().find(|entry| entry.kind == Kind::Transcript);
-        let Some(entry) = transcript else {
+        let Some(mut entry) = transcript else {
             let message = format!("session {} has no transcript", session.uuid);
             return Err(Failure::new(ErrorKind::NotFound, message).into());
         };
-        if self.acknowledge && machine == repository.machine {
+        if self.acknowledge {
+            refuse_foreign(&repository, &machine)?;
             let _lock = repository.lock("versions")?;
             sync::acknowledge(&repository, &entry.path)?;
+            entry.acknowledged = true;
         }
         context.warn_of(&repository);
         context.ui.emit(&VersionsReport::new(&session.uuid, &entry, context.env))
     }
+}
+
+/// Only the machine that saved a session writes below its folder.
+fn refuse_foreign(repository: &Repository, machine: &MachineSlug) -> Result<()> {
+    if *machine == repository.machine {
+        return Ok(());
+    }
+    let message = format!("this session was saved by `{machine}`; only it can take note of a loss");
+    Err(Failure::new(ErrorKind::Failed, message)
+        .hint(format!("run the same command on {machine}"))
+        .into())
 }
 
 /// The versions of one session, the current one first.
@@ -66,6 +80,7 @@ impl VersionsArgs {
 struct VersionsReport {
     uuid: String,
     lost_messages: u64,
+    acknowledged: bool,
     preferred: u32,
     versions: Vec<VersionLine>,
     #[serde(skip)]
@@ -101,6 +116,7 @@ impl VersionsReport {
         Self {
             uuid: uuid.to_owned(),
             lost_messages: entry.lost_messages(),
+            acknowledged: entry.acknowledged,
             preferred: entry.preferred().map_or(0, |version| version.number),
             versions,
             env: env.clone(),
@@ -150,11 +166,14 @@ impl Report for VersionsReport {
         if self.lost_messages == 0 {
             return Ok(());
         }
-        let (lost, id, preferred) = (self.lost_messages, &self.uuid, self.preferred);
+        let (id, preferred) = (&self.uuid, self.preferred);
+        let lost = count(self.lost_messages, "message");
         page.blank()?;
-        page.line(format!(
-            "The current version lacks {lost} messages; `claude-backup restore {id}` gives version {preferred}"
-        ))
+        page.line(format!("The current version lacks {lost} that version {preferred} has"))?;
+        page.fields(&[
+            ("get it back", Span::plain(format!("claude-backup restore {id} --force"))),
+            ("keep it so", Span::plain(format!("claude-backup versions {id} --acknowledge"))),
+        ])
     }
 }
 

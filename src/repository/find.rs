@@ -8,6 +8,9 @@ use super::Repository;
 use super::index::IndexEntry;
 use crate::error::{ErrorKind, Failure};
 
+/// So many candidates are shown to a person; programs get all.
+const MOST_SHOWN: usize = 10;
+
 /// What a list is narrowed to; the conditions combine.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -147,9 +150,41 @@ fn ambiguous(argument: &str, hits: &[&IndexEntry]) -> Failure {
         })
         .collect();
     let message = format!("`{argument}` fits {} sessions", hits.len());
-    Failure::new(ErrorKind::Ambiguous, message)
-        .hint("give more of the id, or narrow it with --project or --machine")
-        .detail("candidates", candidates.into())
+    let is_one_id = hits.iter().all(|hit| hit.uuid == hits[0].uuid);
+    let failure = Failure::new(ErrorKind::Ambiguous, message);
+    let failure = hits.iter().take(MOST_SHOWN).fold(failure, |failure, hit| {
+        let path = hit.cwd.as_ref().filter(|_| !is_one_id);
+        let project = path.unwrap_or(&hit.project_hash);
+        let date = hit.last_activity.map(|time| time.format("%Y-%m-%d").to_string());
+        let title = hit.title.as_deref().unwrap_or("(no title)");
+        let date = date.as_deref().unwrap_or("no date");
+        failure.line(format!("{}  {date}  {}  {project}  {title}", hit.uuid, hit.machine))
+    });
+    let failure = match hits.len().checked_sub(MOST_SHOWN) {
+        Some(more @ 1..) => failure.line(format!("and {more} more")),
+        _ => failure,
+    };
+    let hint = match is_one_id {
+        true => "say which with --project or --machine",
+        false => "give more of the id, or narrow it with --project or --machine",
+    };
+    failure.hint(hint).detail("candidates", candidates.into())
+}
+
+/// The beginning of a date as people type it: `2026`, `2026-11`, `2026-11-20`, `2026-11-20T03`.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where no date begins so: an empty list would look like a lost backup.
+pub fn parse_date_beginning(text: &str) -> Result<String> {
+    let pattern = "0000-00-00T00:00:00";
+    let fits = |(c, like): (char, char)| if like == '0' { c.is_ascii_digit() } else { c == like };
+    let is_date = (4..=pattern.len()).contains(&text.len());
+    if is_date && text.chars().zip(pattern.chars()).all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::new(ErrorKind::Usage, format!("`{text}` is no date"))
+        .hint("write it like 2026-11-20 or 2026-11; times are UTC")
+        .into())
 }
 
 /// A day or a moment as people type it: `2026-11-20`, or RFC 3339.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Repository;
@@ -104,8 +104,12 @@ impl<'a> Healing<'a> {
             return Ok(());
         }
         self.mended += 1;
-        let bytes = self.repository.vault.read(committed.id);
-        let bytes = bytes.with_context(|| format!("`{}` cannot be made again", path.display()))?;
+        // One file that neither side has whole must not keep every later run from working.
+        let Ok(bytes) = self.repository.vault.read(committed.id) else {
+            let path = path.display();
+            self.repository.warn(format!("`{path}` is damaged, and so is git's copy of it"));
+            return Ok(());
+        };
         self.repository.write_file(&path, &bytes, work_tree_mode(mode))
     }
 

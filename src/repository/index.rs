@@ -133,6 +133,9 @@ fn sessions_of(machine: &MachineSlug, ledger: &Ledger) -> Vec<IndexEntry> {
 
 fn index_entry(machine: &MachineSlug, project: &str, id: &str, entry: &Entry) -> IndexEntry {
     let session = entry.content.session.clone().unwrap_or_default();
+    // A session cut down to a stub is still known by what it was.
+    let fuller = entry.preferred().and_then(|version| version.content.session.clone());
+    let fuller = fuller.unwrap_or_default();
     let is_transcript = entry.kind == Kind::Transcript;
     IndexEntry {
         uuid: id.to_owned(),
@@ -140,9 +143,9 @@ fn index_entry(machine: &MachineSlug, project: &str, id: &str, entry: &Entry) ->
         machine: machine.as_str().to_owned(),
         size_bytes: entry.content.stored_bytes(),
         backed_up_at: stamp(entry.last_seen),
-        cwd: session.cwd,
-        title: session.title,
-        first_prompt: session.first_prompt,
+        cwd: session.cwd.or(fuller.cwd),
+        title: session.title.or(fuller.title),
+        first_prompt: session.first_prompt.or(fuller.first_prompt),
         messages: is_transcript.then_some(session.messages),
         uncompressed_bytes: is_transcript.then_some(entry.content.length),
         last_activity: session.last_record.or(Some(entry.content.modified)),

@@ -200,7 +200,8 @@ impl<'a> Revision<'a> {
     /// # Errors
     /// Before the branch moves: nothing has changed. After: the next run finishes the rest.
     pub fn commit(mut self, manifest: &Manifest, size: &str) -> Result<Option<ObjectId>> {
-        if self.is_empty() {
+        // The first commit is made in any case: it says which files of the folder are not git's.
+        if self.is_empty() && self.repository.vault.head()?.is_some() {
             return Ok(None);
         }
         for name in std::mem::take(&mut self.touched) {

@@ -171,6 +171,7 @@ fn outcome(results: Vec<(&Item, Result<Done>)>) -> RestoreOutcome {
             Err(_) => (&mut outcome.files.failed, "failed"),
         };
         *count += 1;
+        outcome.displaced += u64::from(word == "restored" && item.state == State::Displaced);
         if let Some(id) = item.entry.path.session() {
             sessions.entry(format!("{}/{id}", item.machine)).or_default().push(word);
             if item.state == State::Shorter {

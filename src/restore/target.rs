@@ -48,9 +48,7 @@ impl Target {
                     let end = folder.canonicalize().ok();
                     if !end.as_ref().is_some_and(|e| e.starts_with(&real_folder) && e.is_dir()) {
                         let folder = folder.display();
-                        return Some(format!(
-                            "`{folder}` is a link that leads elsewhere; restore with --to, or put a folder in its place"
-                        ));
+                        return Some(format!("`{folder}` is a link that leads elsewhere"));
                     }
                 }
                 Ok(_) => return Some(format!("`{}` is no folder", folder.display())),

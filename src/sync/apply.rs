@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::plan::{Change, Found, SyncPlan};
 use super::store::{Job, Step, Store, Stored, Verdict};
-use super::totals::{machine_manifest, totals_of};
+use super::totals::{keep_last_run, machine_manifest, totals_of};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
 use crate::archive;
 use crate::error::{ErrorKind, Failure};
@@ -101,6 +101,7 @@ pub fn store_displaced(
     files: Vec<Found>,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let before = repository.root_manifest();
     let listing = Listing::default();
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
     let store = Store::new(repository, progress)?;
@@ -116,7 +117,8 @@ pub fn store_displaced(
         }
         run.acknowledge(&path)?;
     }
-    run.finish().map(drop)
+    run.finish()?;
+    keep_last_run(repository, before)
 }
 
 /// Remembers that the user knows of the messages that a session's current content lacks.
@@ -124,9 +126,11 @@ pub fn store_displaced(
 /// # Errors
 /// Where the repository cannot be written.
 pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
+    let before = repository.root_manifest();
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
     run.acknowledge(path)?;
-    run.finish().map(drop)
+    run.finish()?;
+    keep_last_run(repository, before)
 }
 
 /// A larger file keeps all cores busy by itself; see `archive::write`.
@@ -392,7 +396,7 @@ impl<'a> Run<'a> {
             }
             index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
             repository.write_index(index)?;
-        } else if !repository.root().join("session-index.json").exists() {
+        } else if !repository.has_index() {
             repository.write_index(&mut repository.index()?)?;
         }
         self.outcome.commit = commit.map(|id| id.to_string());

@@ -41,7 +41,6 @@ pub(super) fn machine_manifest(
 ) -> Result<Manifest> {
     let mut manifest = repository.machine_manifest(&repository.machine);
     let vault = &repository.vault;
-    let projects = || cache.totals.iter().filter(|(name, _)| name.is_projects());
     manifest.version = VERSION.into();
     manifest.mode = settings::mode(vault)?.as_str().into();
     manifest.schedule = vault.setting("schedule")?.unwrap_or_default();
@@ -50,17 +49,24 @@ pub(super) fn machine_manifest(
     manifest.machine_id = settings::settle_machine(vault, &repository.machine)?;
     manifest.user = user_of(vault.remote_url()?.as_deref());
     manifest.last_sync = stamp(now);
-    manifest.config = ConfigTotals {
+    (manifest.config, manifest.sessions) = sums_of(cache);
+    Ok(manifest)
+}
+
+/// What a machine's manifest counts.
+pub(super) fn sums_of(cache: &Cache) -> (ConfigTotals, SessionTotals) {
+    let projects = || cache.totals.iter().filter(|(name, _)| name.is_projects());
+    let config = ConfigTotals {
         files: cache.totals.values().map(|totals| totals.config_files).sum(),
         size_bytes: cache.totals.values().map(|totals| totals.config_bytes).sum(),
     };
-    manifest.sessions = SessionTotals {
+    let sessions = SessionTotals {
         files: projects().map(|(_, totals)| totals.sessions).sum(),
         projects: projects().count() as u64,
         size_bytes: projects().map(|(_, totals)| totals.stored_bytes).sum(),
         uncompressed_bytes: projects().map(|(_, totals)| totals.source_bytes).sum(),
     };
-    Ok(manifest)
+    (config, sessions)
 }
 
 /// The root manifest: this machine's, the run's result, and a line for each machine.
@@ -75,6 +81,7 @@ pub(super) fn write_root_manifest(
     manifest.machine_id = String::new();
     let mut lines = Vec::new();
     for machine in repository.machines()? {
+        repository.mend_machine_manifest(&machine)?;
         lines.push(repository.machine_manifest(&machine).line(machine.as_str()));
     }
     lines.sort_by(|a, b| a.slug.cmp(&b.slug));
@@ -102,6 +109,15 @@ pub fn record_failure(repository: &Repository, error: &anyhow::Error) -> Result<
         error: Some(format!("{error:#}")),
         unreadable: 0,
     });
+    let path = repository.root().join("manifest.json");
+    repository.write_file(&path, &root.to_text()?, PRIVATE_FILE)
+}
+
+/// What is stored beside a backup is no backup: the last one stays the last one.
+pub(super) fn keep_last_run(repository: &Repository, before: Manifest) -> Result<()> {
+    let mut root = repository.root_manifest();
+    root.last_run = before.last_run;
+    root.last_sync = before.last_sync;
     let path = repository.root().join("manifest.json");
     repository.write_file(&path, &root.to_text()?, PRIVATE_FILE)
 }

@@ -43,18 +43,7 @@ fn write_object(err: &mut dyn Write, error: &anyhow::Error) -> std::io::Result<(
     writeln!(err, "{}", serde_json::to_string(&object)?)
 }
 
-/// What an ambiguous name could mean, a line each: `id  project  title`.
-fn candidates(error: &anyhow::Error) -> Vec<String> {
-    let known = failure(error).and_then(|failure| failure.details.get("candidates"));
-    let candidates = known.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let line = |candidate: &Value| {
-        let fields = ["uuid", "machine", "cwd", "title"].map(|name| candidate[name].as_str());
-        fields.into_iter().flatten().collect::<Vec<_>>().join("  ")
-    };
-    candidates.iter().map(line).collect()
-}
-
-/// `error: message`, then each cause, then `hint: …`; further lines of a message are indented.
+/// `error: message`, then each cause, then what it is about, then `hint: …`; further lines of a message are indented.
 fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()> {
     let mut causes = error.chain().map(ToString::to_string);
     let message = causes.next().unwrap_or_default();
@@ -67,10 +56,11 @@ fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()
             last = cause;
         }
     }
-    for candidate in candidates(error) {
-        page.line(format!("  {candidate}"))?;
+    let known = failure(error);
+    for line in known.into_iter().flat_map(|failure| &failure.lines) {
+        page.spans(&[Span::plain("  "), Span::plain(line)])?;
     }
-    match failure(error).and_then(|failure| failure.hint.as_deref()) {
+    match known.and_then(|failure| failure.hint.as_deref()) {
         Some(hint) => write_labelled(page, Span::bold("hint:"), hint),
         None => Ok(()),
     }

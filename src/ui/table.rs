@@ -187,6 +187,9 @@ fn write_labelled(
     cell: &Span,
     width: usize,
 ) -> io::Result<()> {
+    if column.title.is_empty() && cells(&cell.text) <= width {
+        return page.spans(std::slice::from_ref(cell));
+    }
     let label = Span::new(Look::Dim, format!("{} ", column.title));
     if cells(&label.text) + cells(&cell.text) <= width {
         return page.spans(&[label, cell.clone()]);

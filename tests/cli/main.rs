@@ -10,14 +10,22 @@
 
 mod adopt;
 mod crash;
+mod fixture;
 mod git_settings;
+mod help;
+mod init;
+mod json;
+mod list;
 mod lock;
 mod moves;
 mod names;
 mod namesakes;
+mod peek;
+mod restore;
 mod sandbox;
 mod secrets;
 mod source;
+mod status;
 mod sync;
 mod user_git;
 mod versions;

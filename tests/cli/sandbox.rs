@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use claude_backup::env::Env;
+use claude_backup::env::{Env, Terminal};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -193,6 +193,70 @@ impl Sandbox {
     pub fn commits(&self) -> usize {
         self.git(&["rev-list", "--count", "HEAD"]).trim().parse().unwrap()
     }
+
+    /// Runs the program on a terminal of this width, without colour; nobody answers questions.
+    #[must_use = "say how it should have ended: success() or fails(code)"]
+    pub fn run_on_terminal(&self, width: u16, arguments: &[&str]) -> Ran {
+        let terminal = Terminal { stdout: true, width: Some(width), ..Terminal::default() };
+        let mut env = self.env();
+        env.terminal = terminal;
+        let (code, out, err) = self.call(&env, &[arguments, &["--color", "never"]].concat());
+        let (out, err) = (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap());
+        Ran { code, out, err, home: self.home("").to_string_lossy().trim_end_matches('/').into() }
+    }
+
+    /// What a successful run writes to standard output, byte for byte.
+    pub fn output_of(&self, arguments: &[&str]) -> Vec<u8> {
+        let (code, out, err) = self.call(&self.env(), arguments);
+        assert_eq!((code, String::from_utf8_lossy(&err).as_ref()), (0, ""));
+        out
+    }
+
+    /// What `story` does is done under another machine's name, in the same backup.
+    pub fn as_machine(&self, slug: &str, story: impl FnOnce(&Self)) -> &Self {
+        let own = self.git(&["config", "claude-backup.machine"]);
+        let id = self.git(&["config", "claude-backup.machineId"]);
+        self.git(&["config", "claude-backup.machine", slug]);
+        self.git(&["config", "claude-backup.machineId", &format!("id of {slug}")]);
+        story(self);
+        self.git(&["config", "claude-backup.machine", own.trim()]);
+        self.git(&["config", "claude-backup.machineId", id.trim()]);
+        self
+    }
+
+    /// Sets when a file was last changed, in days before this machine's clock.
+    pub fn age(&self, path: impl AsRef<Path>, days: u64) -> &Self {
+        let now = u64::try_from(self.clock.load(Ordering::SeqCst)).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(now)
+            - std::time::Duration::from_secs(days * 86_400);
+        let file = std::fs::File::options().write(true).open(self.home(path)).unwrap();
+        file.set_modified(time).unwrap();
+        self
+    }
+
+    /// A JSON document without what differs from run to run: this home's path and commit ids.
+    pub fn steady(&self, document: &Value) -> Value {
+        let home = self.home("").to_string_lossy().trim_end_matches('/').to_owned();
+        match document {
+            Value::String(text) => Value::String(text.replace(&home, "[HOME]")),
+            Value::Array(items) => items.iter().map(|item| self.steady(item)).collect(),
+            Value::Object(fields) => {
+                let field = |(name, value): (&String, &Value)| match name.as_str() {
+                    "commit" if value.is_string() => (name.clone(), json!("[COMMIT]")),
+                    _ => (name.clone(), self.steady(value)),
+                };
+                Value::Object(fields.iter().map(field).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn call(&self, env: &Env, arguments: &[&str]) -> (u8, Vec<u8>, Vec<u8>) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let arguments = arguments.iter().map(OsString::from);
+        let code = claude_backup::run(arguments, env, &mut out, &mut err);
+        (code, out, err)
+    }
 }
 
 impl Ran {
@@ -229,6 +293,14 @@ impl Ran {
     /// Everything on standard error, with the home folder's path replaced.
     pub fn talk(&self) -> String {
         self.err.replace(&self.home, "[HOME]")
+    }
+
+    /// Both streams as a person sees them: the result, then the talk.
+    pub fn both(&self) -> String {
+        match self.err.is_empty() {
+            true => self.screen(),
+            false => format!("{}---- standard error\n{}", self.screen(), self.talk()),
+        }
     }
 
     /// Standard output as it is.
