@@ -142,21 +142,22 @@ impl World {
 
     fn restore_version(&mut self, session: usize, choice: usize) {
         let project = PROJECTS[self.project[session]];
-        let stored = backup::read(&self.sandbox, self.work_tree);
-        let Some(stored) = stored.get(&format!("projects/{project}/{}.jsonl", IDS[session])) else {
+        let all = backup::read(&self.sandbox, self.work_tree);
+        let Some(stored) = all.get(&format!("projects/{project}/{}.jsonl", IDS[session])) else {
             return;
         };
         let numbers: Vec<u32> = [0].into_iter().chain(stored.versions.keys().copied()).collect();
         let number = numbers[choice % numbers.len()].to_string();
         let arguments = ["--project", project, "--version", &number, "--force"];
         let arguments = [&["restore", IDS[session]], &arguments[..]].concat();
-        let displaced = self.present();
+        let present = self.present();
         self.sandbox.run(&arguments).success();
         // What stood in the way was saved by this, whether or not a run had seen it.
-        let name = |path: &str| path.contains(IDS[session]).then(|| in_any_project(path));
-        for (path, bytes) in displaced.into_iter().filter(|(path, _)| path.contains(project)) {
-            if let Some(name) = name(&path) {
-                self.saved.entry(name).or_default().insert(bytes);
+        let stood_in_the_way =
+            |path: &String| path.contains(IDS[session]) && path.contains(project);
+        for (path, bytes) in present {
+            if stood_in_the_way(&path) && all.contains_key(&path) {
+                self.saved.entry(in_any_project(&path)).or_default().insert(bytes);
             }
         }
     }
