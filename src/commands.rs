@@ -20,6 +20,7 @@ pub mod status;
 pub mod sync;
 pub mod version;
 pub mod versions;
+mod which;
 
 /// A project's name or a part of it. Folders of projects begin with a hyphen, but what begins with
 /// two is a flag whose predecessor lacks its value.

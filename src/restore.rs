@@ -17,7 +17,7 @@ use crate::repository::index::IndexEntry;
 use crate::repository::layout::LedgerName;
 use crate::repository::ledger::{Content, Entry};
 use crate::session::MachineSlug;
-use crate::source::Kind;
+use crate::source::{Kind, Stat};
 
 /// Which of a file's contents is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub struct Item {
     pub target: PathBuf,
     /// What stands there now.
     pub state: State,
+    /// When it was looked at; a displaced file must not change between being kept and replaced.
+    pub seen: Option<Stat>,
 }
 
 /// What stands at a target.
@@ -265,6 +267,33 @@ fn owners_of_sessions(
     Ok(best.into_iter().map(|(id, (_, machine))| (id, machine)).collect())
 }
 
+/// A session's lines, its transcript's apart.
+pub struct SessionLines {
+    /// Whose folder it is stored in.
+    pub machine: MachineSlug,
+    /// The transcript.
+    pub transcript: Entry,
+    /// Everything else that lies in its folder.
+    pub others: Vec<Entry>,
+}
+
+/// The lines of a session that has a transcript.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] where only side files are left of it.
+pub fn lines_of(repository: &Repository, session: &IndexEntry) -> Result<SessionLines> {
+    let machine = repository.known_machine(&session.machine)?;
+    let mut others = entries_of(repository, &machine, session)?;
+    let Some(at) = others.iter().position(|entry| entry.kind == Kind::Transcript) else {
+        let id = &session.uuid;
+        return Err(Failure::new(ErrorKind::NotFound, format!("session {id} has no transcript"))
+            .hint(format!("its side files come back with `claude-backup restore {id}`"))
+            .into());
+    };
+    let transcript = others.remove(at);
+    Ok(SessionLines { machine, transcript, others })
+}
+
 /// All lines of one session.
 ///
 /// # Errors
@@ -314,9 +343,10 @@ fn item(
     target: &Target,
     conflict: Conflict,
 ) -> Result<Item> {
+    let seen = apply::stat_of(&target.path());
     let state = match state_of(target, &content)? {
         State::Shorter | State::Other if conflict == Conflict::Displace => State::Displaced,
         state => state,
     };
-    Ok(Item { machine: machine.clone(), entry, content, target: target.path(), state })
+    Ok(Item { machine: machine.clone(), entry, content, target: target.path(), state, seen })
 }

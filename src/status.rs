@@ -12,6 +12,7 @@ use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
 use crate::repository::settings::{self, Mode};
+use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 
@@ -170,7 +171,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         scheduler: "inactive".into(),
         schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
         gone: index.iter().filter(|session| session.gone_since.is_some()).count() as u64,
-        lost: losses(&index),
+        lost: losses(&index, &repository.machine),
         pending: pending(&prepared.plan),
         at_risk: at_risk(&prepared, roots, repository.env().now()),
         machines: manifest.machines.unwrap_or_default(),
@@ -203,8 +204,10 @@ fn part(files: u64, projects: Option<u64>, size_bytes: u64) -> Part {
     Part { files, projects, size: size_words(size_bytes), size_bytes }
 }
 
-fn losses(index: &[IndexEntry]) -> Vec<Loss> {
-    let lost = index.iter().filter(|session| session.lost_messages > 0 && !session.acknowledged);
+/// This machine's: each machine tells of its own, and only it can take note of them.
+fn losses(index: &[IndexEntry], machine: &MachineSlug) -> Vec<Loss> {
+    let own = index.iter().filter(|session| session.machine == machine.as_str());
+    let lost = own.filter(|session| session.lost_messages > 0 && !session.acknowledged);
     lost.map(|session| Loss {
         uuid: session.uuid.clone(),
         title: session.title.clone(),

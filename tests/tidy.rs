@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("repository", &["session", "archive", "vault", "source", "transcript"]),
     ("sync", &["source", "repository", "archive", "transcript", "vault", "session"]),
     ("restore", &["repository", "archive", "session", "source", "sync"]),
-    ("status", &["repository", "source", "sync"]),
+    ("status", &["repository", "session", "source", "sync"]),
     ("backend", &["repository", "vault"]),
     ("backup", &["backend", "sync", "repository", "source"]),
     ("ui", &[]),

@@ -7,12 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::which::Which;
 use crate::env::Env;
-use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
-use crate::repository::find::Filter;
 use crate::repository::index::IndexEntry;
-use crate::restore::{self, Wanted};
+use crate::repository::ledger::Entry;
+use crate::restore::{self, SessionLines, Wanted};
 use crate::source::Kind;
 use crate::transcript::{self, Peek, Preview, Summary};
 use crate::ui::words::{count, grouped, place, size, when};
@@ -21,17 +21,11 @@ use crate::ui::{Page, Report, Span};
 /// Look into a session
 #[derive(Args, Clone, Debug)]
 pub struct PeekArgs {
-    /// The session: its id, or a part of it that fits no other
-    session: String,
+    #[command(flatten)]
+    which: Which,
     /// Show so many messages from each end
     #[arg(long, value_name = "N", default_value_t = 2)]
     messages: usize,
-    /// Only what this machine saved
-    #[arg(long, value_name = "SLUG")]
-    machine: Option<String>,
-    /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
-    project: Option<String>,
 }
 
 impl PeekArgs {
@@ -41,25 +35,16 @@ impl PeekArgs {
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let filter = Filter { machine: self.machine, project: self.project, ..Filter::default() };
-        let session = repository.find_session(&self.session, &filter)?;
-        let machine = repository.known_machine(&session.machine)?;
-        let entries = restore::entries_of(&repository, &machine, &session)?;
-        let transcript = entries.iter().find(|entry| entry.kind == Kind::Transcript);
-        let Some(entry) = transcript else {
-            let message = format!("session {} has no transcript", session.uuid);
-            return Err(Failure::new(ErrorKind::NotFound, message)
-                .hint(format!(
-                    "its side files come back with `claude-backup restore {}`",
-                    session.uuid
-                ))
-                .into());
-        };
-        let content = restore::choose(entry, Wanted::Best)?;
-        let bytes = repository.open_content(&machine, &entry.path, content)?;
+        let session = self.which.find(&repository)?;
+        let SessionLines { machine, transcript, others } =
+            restore::lines_of(&repository, &session)?;
+        let content = restore::choose(&transcript, Wanted::Best)?;
+        let bytes = repository.open_content(&machine, &transcript.path, content)?;
         let peek = transcript::peek(bytes, self.messages)?;
-        let subagents = entries.iter().filter(|e| e.path.as_str().ends_with(".jsonl"));
-        let subagents = subagents.filter(|e| e.kind == Kind::Subagent).count();
+        let is_subagent = |entry: &&Entry| {
+            entry.kind == Kind::Subagent && entry.path.as_str().ends_with(".jsonl")
+        };
+        let subagents = others.iter().filter(is_subagent).count();
         context.warn_of(&repository);
         context.ui.emit(&PeekReport::new(session, peek, subagents as u64, context.env))
     }

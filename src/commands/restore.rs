@@ -12,7 +12,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
 use crate::repository::index::IndexEntry;
-use crate::restore::{self, Conflict, Item, Place, RestorePlan, Times, Wanted};
+use crate::restore::{self, Conflict, Item, Place, RestorePlan, SessionLines, Times, Wanted};
 use crate::source::{Kind, Roots};
 
 /// List sessions, or give them back
@@ -188,15 +188,9 @@ impl RestoreArgs {
         session: &IndexEntry,
         context: &mut Context<'_>,
     ) -> Result<u8> {
-        let machine = repository.known_machine(&session.machine)?;
-        let entries = restore::entries_of(repository, &machine, session)?;
-        let transcript = entries.iter().find(|entry| entry.kind == Kind::Transcript);
-        let Some(entry) = transcript else {
-            let message = format!("session {} has no transcript", session.uuid);
-            return Err(Failure::new(ErrorKind::NotFound, message).into());
-        };
-        let content = restore::choose(entry, self.wanted())?;
-        let bytes = repository.open_content(&machine, &entry.path, content)?;
+        let SessionLines { machine, transcript, .. } = restore::lines_of(repository, session)?;
+        let content = restore::choose(&transcript, self.wanted())?;
+        let bytes = repository.open_content(&machine, &transcript.path, content)?;
         context.warn_of(repository);
         match pour(bytes, context.ui.raw_output()) {
             Err(error) if !context.ui.output_closed() => Err(error.into()),

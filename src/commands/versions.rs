@@ -8,14 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::which::Which;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
-use crate::repository::find::Filter;
 use crate::repository::ledger::{Content, Entry, Reason};
 use crate::restore;
 use crate::session::MachineSlug;
-use crate::source::Kind;
 use crate::sync;
 use crate::ui::words::{count, size, when};
 use crate::ui::{Column, Page, Report, Span, Table};
@@ -23,14 +22,8 @@ use crate::ui::{Column, Page, Report, Span, Table};
 /// List the versions of a session
 #[derive(Args, Clone, Debug)]
 pub struct VersionsArgs {
-    /// The session: its id, or a part of it that fits no other
-    session: String,
-    /// Only what this machine saved
-    #[arg(long, value_name = "SLUG")]
-    machine: Option<String>,
-    /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
-    project: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Take note of the messages that the current version lacks; `status` then stops telling
     #[arg(long)]
     acknowledge: bool,
@@ -43,15 +36,9 @@ impl VersionsArgs {
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let filter = Filter { machine: self.machine, project: self.project, ..Filter::default() };
-        let session = repository.find_session(&self.session, &filter)?;
-        let machine = repository.known_machine(&session.machine)?;
-        let entries = restore::entries_of(&repository, &machine, &session)?;
-        let transcript = entries.into_iter().find(|entry| entry.kind == Kind::Transcript);
-        let Some(mut entry) = transcript else {
-            let message = format!("session {} has no transcript", session.uuid);
-            return Err(Failure::new(ErrorKind::NotFound, message).into());
-        };
+        let session = self.which.find(&repository)?;
+        let lines = restore::lines_of(&repository, &session)?;
+        let (machine, mut entry) = (lines.machine, lines.transcript);
         if self.acknowledge {
             refuse_foreign(&repository, &machine)?;
             let _lock = repository.lock("versions")?;

@@ -114,6 +114,9 @@ fn restore(
         file.as_file().set_modified(item.content.modified.into())?;
     }
     if item.state == State::Displaced {
+        if stat_of(&item.target) != item.seen {
+            bail!("`{}` changed meanwhile and is left as it is", item.target.display());
+        }
         persist(file, &item.target, mode_of(item))?;
         return Ok(Done::Written);
     }
@@ -127,6 +130,11 @@ fn restore(
             Err(error.error).with_context(|| format!("failed to write `{}`", item.target.display()))
         }
     }
+}
+
+/// What stands at a target, to tell whether it is still what was kept.
+pub(super) fn stat_of(target: &Path) -> Option<Stat> {
+    target.symlink_metadata().ok().map(|found| Stat::of(&found))
 }
 
 fn copy(

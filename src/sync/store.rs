@@ -168,7 +168,7 @@ impl Task<'_> {
                 Some(resume) => self.grow(entry, &survey, &resume),
                 None => self.update(entry),
             },
-            Relation::Shorter if self.is_prefix_of_stored(entry, &survey)? => {
+            Relation::Shorter if self.is_prefix_of_stored(entry, &survey) => {
                 Ok(self.cut(entry, survey.length, resume))
             }
             // Other bytes under another name are another file.
@@ -339,8 +339,11 @@ impl Task<'_> {
             // What is to become a version still lies under its old name.
             let is_old_current = version.content.sha256 == old.content.sha256;
             let content = if is_old_current { &old.content } else { &version.content };
-            let bytes = repository.open_content(&repository.machine, &old.path, content)?;
-            version.lost_messages = MessageIds::read(bytes)?.missing_from(&present);
+            let bytes = repository.open_content(&repository.machine, &old.path, content);
+            let ids = bytes.and_then(|bytes| Ok(MessageIds::read(bytes)?));
+            // What cannot be read any more must not keep the new bytes from being saved.
+            version.lost_messages =
+                ids.map_or(version.content.messages(), |ids| ids.missing_from(&present));
         }
         Ok(())
     }
@@ -349,7 +352,7 @@ impl Task<'_> {
         let reader = &mut self.source.read_from(0, self.store.progress)?;
         let survey = Survey::take(reader, entry, None, None)?;
         let is_stored = entry.contents().any(|content| content.sha256 == survey.sha256);
-        if is_stored || self.is_prefix_of_stored(entry, &survey)? {
+        if is_stored || self.is_prefix_of_stored(entry, &survey) {
             return Ok(None);
         }
         let (number, at) = self.place_for_version(entry)?;
@@ -369,13 +372,15 @@ impl Task<'_> {
         Ok(Some(self.changed(Verdict::Updated, new, made.steps, None)))
     }
 
-    fn is_prefix_of_stored(&self, entry: &Entry, survey: &Survey) -> Result<bool> {
+    /// What cannot be read any more is no reason to keep it in the place of what can.
+    fn is_prefix_of_stored(&self, entry: &Entry, survey: &Survey) -> bool {
         if survey.length > entry.content.length {
-            return Ok(false);
+            return false;
         }
         let repository = self.store.repository;
-        let stored = repository.open_content(&repository.machine, &entry.path, &entry.content)?;
-        Ok(Hash::of(stored.take(survey.length))? == (survey.sha256, survey.length))
+        let stored = repository.open_content(&repository.machine, &entry.path, &entry.content);
+        let hash = stored.and_then(|stored| Ok(Hash::of(stored.take(survey.length))?));
+        hash.is_ok_and(|hash| hash == (survey.sha256, survey.length))
     }
 
     /// The resume state from the archive alone.
