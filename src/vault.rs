@@ -32,7 +32,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::fs;
 
-pub use batch::Batch;
+pub use batch::{Batch, Grown, Previous};
 pub use commit::{Author, CommitInfo};
 pub use housekeeping::Tidied;
 pub use index_file::IndexRefresh;

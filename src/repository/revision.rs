@@ -18,7 +18,7 @@ use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
     set_mode, write_atomic,
 };
-use crate::vault::{Author, Batch, CommitInfo, FileMode, ObjectId, TreeEdits};
+use crate::vault::{Author, Batch, CommitInfo, FileMode, Grown, ObjectId, Previous, TreeEdits};
 
 /// Changes under way.
 pub struct Revision<'a> {
@@ -62,8 +62,8 @@ pub enum Origin {
     New,
     /// It begins with so many bytes of an earlier blob.
     Grown {
-        /// The earlier blob.
-        previous: ObjectId,
+        /// The earlier blob, and its file in the work tree.
+        previous: Previous,
         /// Leading bytes that both have.
         common: u64,
     },
@@ -134,9 +134,10 @@ impl<'a> Revision<'a> {
     pub fn put(&mut self, name: &str, staged: Staged, mode: FileMode) -> Result<()> {
         match staged.origin {
             Origin::New => self.batch()?.add_file(&staged.path, staged.id, staged.length)?,
-            Origin::Grown { previous, common } => {
+            Origin::Grown { ref previous, .. } => {
                 let Staged { path, id, length, .. } = &staged;
-                self.batch()?.add_grown(path, *id, *length, previous, common)?;
+                let grown = Grown { path, id: *id, length: *length, previous };
+                self.batch()?.add_grown(grown)?;
             }
         }
         self.edits.put(self.in_tree(name), staged.id, mode);

@@ -24,7 +24,7 @@ use crate::repository::ledger::{
 use crate::repository::revision::Staged;
 use crate::source::Kind;
 use crate::transcript::{MessageIds, Scanner};
-use crate::vault::FileMode;
+use crate::vault::{FileMode, Previous};
 
 /// A file to store.
 pub(super) struct Job {
@@ -212,7 +212,11 @@ impl Task<'_> {
         new.content.mode = self.source.stat.mode;
         let mut steps = moved(entry, &new);
         let crc = survey.crc_after_boundary;
-        let growth = Growth { previous: part.blob, resume, crc };
+        // Nothing in the work tree changes before the commit.
+        let repository = self.store.repository;
+        let lies_at = repository.work_file(&repository.machine, name);
+        let previous = Previous { id: part.blob, path: lies_at };
+        let growth = Growth { previous, resume, crc };
         let path = new.path.clone();
         steps.extend(finish_parts(&path, &mut new.content, &staged, &written, Some(&growth))?);
         Ok(self.changed(Verdict::Grown, new, steps, Some(written.resume)))

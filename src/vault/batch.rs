@@ -1,9 +1,11 @@
 //! New objects gathered into one pack, and the commit that makes them the newest backup.
 
 mod deltas;
+mod growth;
 
+use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -19,13 +21,12 @@ use super::tree::{self, Edit, EditedTree, TreeEdits};
 use super::{Step, Vault};
 use deltas::Hashed;
 
+pub use growth::{Grown, Previous};
+
 /// The active pack is copied at each sync, so it is frozen when it gets larger than this.
 pub(super) const ACTIVE_LIMIT: u64 = 64 * 1024 * 1024;
 /// Reading an object follows all its deltas, and git's own limit is 50.
 pub(super) const DEPTH_LIMIT: usize = 48;
-
-/// A delta's copies can reach no further.
-const COPY_REACH: u64 = u32::MAX as u64;
 
 /// Objects on their way into the repository; dropped, it leaves nothing behind.
 pub struct Batch<'v> {
@@ -34,6 +35,8 @@ pub struct Batch<'v> {
     active: Option<Active>,
     /// Deltas may lean on the active pack: the new pack will hold all of it.
     joins_active: bool,
+    /// Where the bytes of older versions lie, which deltas may need whole in the end.
+    older_files: HashMap<ObjectId, PathBuf>,
 }
 
 /// What becomes of the batch's pack and of the active one.
@@ -60,7 +63,8 @@ impl Vault {
         mended.warnings.into_iter().for_each(|warning| self.warn(warning));
         self.reopen()?;
         let writer = PackWriter::create(packs.path())?;
-        Ok(Batch { vault: self, writer, active: mended.active, joins_active: true })
+        let active = mended.active;
+        Ok(Batch { vault: self, writer, active, joins_active: true, older_files: HashMap::new() })
     }
 }
 
@@ -101,34 +105,6 @@ impl Batch<'_> {
         let id = ObjectId::of_bytes(bytes);
         self.add_text(ObjectKind::Blob, id, bytes, previous)?;
         Ok(id)
-    }
-
-    /// Adds a file whose first `common` bytes are those of the stored blob `previous`.
-    ///
-    /// Only the rest is stored. That the stored bytes and the rest hash to `id` is checked; where
-    /// they do not, or where little is common, the file is stored whole.
-    ///
-    /// # Errors
-    /// Where the file's bytes do not hash to `id`, or cannot be read. The batch stays usable.
-    pub fn add_grown(
-        &mut self,
-        path: &Path,
-        id: ObjectId,
-        length: u64,
-        previous: ObjectId,
-        common: u64,
-    ) -> Result<()> {
-        if self.has(id)? {
-            return Ok(());
-        }
-        let alike = common <= length && common >= length / 2 && length <= COPY_REACH;
-        if alike
-            && let Some(base) = self.grown_base(path, previous, common)?
-            && self.add_grown_on(&base, path, id, length).is_ok()
-        {
-            return Ok(());
-        }
-        self.add_file(path, id, length)
     }
 
     /// Applies the edits to the newest commit and moves the branch to the result.
@@ -248,11 +224,20 @@ impl Batch<'_> {
         let bases: Vec<_> = self.writer.bases().collect();
         for base in bases {
             if self.writer.form(base).is_none() {
-                let (kind, bytes) = self.vault.read_object(base)?;
-                self.add_whole(kind, base, &bytes)?;
+                self.add_missing_base(base)?;
             }
         }
         Ok(())
+    }
+
+    fn add_missing_base(&mut self, id: ObjectId) -> Result<()> {
+        if let Some(active) = &mut self.active
+            && let Some(Form::Whole(_)) = active.pack.entry(id).map(|entry| entry.form)
+        {
+            return self.writer.copy(&mut active.pack, id);
+        }
+        let path = self.older_files.remove(&id).unwrap_or_default();
+        self.add_base(id, &path)
     }
 
     fn has(&self, id: ObjectId) -> Result<bool> {

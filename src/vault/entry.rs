@@ -1,11 +1,12 @@
 //! One entry of a pack: a header, for a delta the base's id, and a zlib stream.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use zlib_rs::adler32::adler32;
 
 use super::object_id::{ObjectId, ObjectKind};
 
@@ -13,6 +14,10 @@ use super::object_id::{ObjectId, ObjectKind};
 pub(super) const LONGEST_HEADER: usize = 10 + 20;
 /// The pack format's number for a delta that names its base by id.
 const REF_DELTA: u8 = 7;
+/// Deflate with a window of 32 KiB, as all of git's.
+const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
+/// The most bytes one stored block of a zlib stream can have.
+const LONGEST_BLOCK: usize = 0xffff;
 
 /// What an entry holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,20 +90,74 @@ pub(super) fn write_entry(
 ) -> io::Result<(u64, u32)> {
     let mut counted = Counted::new(out);
     counted.write_all(header)?;
-    let mut zlib = ZlibEncoder::new(counted, packing.level());
-    io::copy(content, &mut zlib)?;
-    Ok(zlib.finish()?.finish())
+    match packing {
+        Packing::Stored => write_stored(&mut counted, content)?,
+        Packing::Deflated => {
+            let mut zlib = ZlibEncoder::new(&mut counted, Compression::fast());
+            io::copy(content, &mut zlib)?;
+            zlib.finish()?;
+        }
+    }
+    Ok(counted.finish())
+}
+
+/// A zlib stream that only carries its bytes.
+///
+/// A compressor, even one that is told not to compress, takes more memory and time to set up than
+/// most files are long.
+fn write_stored(out: &mut dyn Write, content: &mut dyn Read) -> io::Result<()> {
+    out.write_all(&ZLIB_HEADER)?;
+    let mut block = vec![0; LONGEST_BLOCK];
+    let mut sum = 1;
+    loop {
+        let filled = read_full(content, &mut block)?;
+        let is_last = filled < LONGEST_BLOCK;
+        let length = filled as u16;
+        out.write_all(&[u8::from(is_last)])?;
+        out.write_all(&length.to_le_bytes())?;
+        out.write_all(&(!length).to_le_bytes())?;
+        out.write_all(&block[..filled])?;
+        sum = adler32(sum, &block[..filled]);
+        if is_last {
+            return out.write_all(&sum.to_be_bytes());
+        }
+    }
+}
+
+/// An entry's form, its unpacked length and its unpacked bytes as a stream.
+pub(super) fn open<R: Read>(mut raw: R) -> Result<(Form, u64, impl Read + use<R>)> {
+    let mut head = Vec::with_capacity(LONGEST_HEADER);
+    raw.by_ref().take(LONGEST_HEADER as u64).read_to_end(&mut head)?;
+    let (form, length, start) = parse_header(&head)?;
+    head.drain(..start);
+    let zlib = ZlibDecoder::new(Cursor::new(head).chain(raw));
+    // Asked for one byte more, it also checks the stream's sum.
+    Ok((form, length, zlib.take(length + 1)))
 }
 
 /// An entry taken apart: its form and its unpacked bytes.
-pub(super) fn unpack(raw: &[u8]) -> Result<(Form, Vec<u8>)> {
-    let (form, length, start) = parse_header(raw)?;
+pub(super) fn unpack(raw: impl Read) -> Result<(Form, Vec<u8>)> {
+    let (form, length, mut content) = open(raw)?;
     let length = usize::try_from(length).context("a pack entry too large for this machine")?;
     let mut bytes = Vec::new();
-    let mut zlib = ZlibDecoder::new(&raw[start..]).take(length as u64 + 1);
-    zlib.read_to_end(&mut bytes).context("a pack entry that does not inflate")?;
+    bytes.try_reserve_exact(length).context("a pack entry too large for this machine")?;
+    content.read_to_end(&mut bytes).context("a pack entry that does not inflate")?;
     ensure!(bytes.len() == length, "a pack entry of the wrong length");
     Ok((form, bytes))
+}
+
+/// Fills the buffer as far as the stream goes; returns how far.
+pub(super) fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match stream.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Counts and sums what is written through it.
@@ -132,15 +191,6 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-impl Packing {
-    fn level(self) -> Compression {
-        match self {
-            Self::Stored => Compression::none(),
-            Self::Deflated => Compression::fast(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,14 +211,21 @@ mod tests {
     #[test]
     fn stored_and_deflated_entries_unpack() {
         let form = Form::Whole(ObjectKind::Tree);
-        let bytes = b"some text, some text".repeat(9000);
-        for packing in [Packing::Stored, Packing::Deflated] {
-            let mut raw = Vec::new();
-            let header = header(form, bytes.len() as u64);
-            let (length, _) = write_entry(&mut raw, &header, packing, &mut &bytes[..]).unwrap();
-            assert_eq!(length, raw.len() as u64);
-            assert_eq!(unpack(&raw).unwrap(), (form, bytes.clone()));
-            assert!(unpack(&raw[..raw.len() / 2]).is_err());
+        let text = b"some text, some text".repeat(9000);
+        // No byte, one block, a full block, full blocks only, and a byte more.
+        for length in [0, 1, 65_534, 65_535, 65_536, 131_070, 131_071, text.len()] {
+            let bytes = &text[..length];
+            for packing in [Packing::Stored, Packing::Deflated] {
+                let mut raw = Vec::new();
+                let header = header(form, bytes.len() as u64);
+                let (length, _) = write_entry(&mut raw, &header, packing, &mut &bytes[..]).unwrap();
+                assert_eq!(length, raw.len() as u64);
+                assert_eq!(unpack(&raw[..]).unwrap(), (form, bytes.to_vec()));
+                assert!(unpack(&raw[..raw.len() / 2]).is_err());
+                assert!(unpack(&raw[..raw.len() - 1]).is_err());
+                *raw.last_mut().unwrap() ^= 1;
+                assert!(unpack(&raw[..]).is_err());
+            }
         }
     }
 }

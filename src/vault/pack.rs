@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use sha1::{Digest, Sha1};
 use tempfile::NamedTempFile;
 
@@ -106,14 +106,13 @@ impl PackWriter {
     }
 
     /// An entry that was written, as it is.
-    pub(super) fn raw(&mut self, id: ObjectId) -> Result<Vec<u8>> {
+    pub(super) fn raw(&mut self, id: ObjectId) -> Result<impl Read + use<>> {
         let entry = *self.entries.get(&id).context("an object that is not in this pack")?;
-        let mut raw = Vec::with_capacity(usize::try_from(entry.length)?);
-        self.out.seek(SeekFrom::Start(entry.offset))?;
-        let read = self.out.get_mut().as_file_mut().take(entry.length).read_to_end(&mut raw);
-        self.out.seek(SeekFrom::Start(self.end))?;
-        ensure!(read? as u64 == entry.length, "the pack being written was cut");
-        Ok(raw)
+        self.out.flush()?;
+        // A handle of its own, so that writing goes on where it was.
+        let mut file = self.out.get_ref().reopen()?;
+        file.seek(SeekFrom::Start(entry.offset))?;
+        Ok(file.take(entry.length))
     }
 
     /// Completes the pack and makes it and its index durable.

@@ -76,11 +76,11 @@ impl PackFile {
         Ok(())
     }
 
-    /// An entry as it is.
-    pub(super) fn raw(&mut self, id: ObjectId) -> Result<Vec<u8>> {
-        let mut raw = Vec::new();
-        self.copy_entry(id, &mut raw)?;
-        Ok(raw)
+    /// An entry as it is; whoever reads it has the zlib stream's own sum.
+    pub(super) fn raw(&mut self, id: ObjectId) -> Result<impl Read> {
+        let entry = *self.entry(id).context("an object that is not in this pack")?;
+        self.file.seek(SeekFrom::Start(entry.offset))?;
+        Ok((&mut self.file).take(entry.length))
     }
 
     pub(super) fn entry(&self, id: ObjectId) -> Option<&PackedEntry> {

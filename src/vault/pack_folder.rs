@@ -12,6 +12,7 @@ use anyhow::Result;
 use chrono::NaiveDate;
 
 use super::content::Content;
+use super::entry;
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack::{FinishedPack, TEMPORARY_INDEX, TEMPORARY_PACK};
 use super::pack_file::PackFile;
@@ -150,7 +151,8 @@ impl PackFolder {
             let Some(kind) = pack.kind(id) else {
                 continue;
             };
-            let bytes = Content::read(id, |id| pack.raw(id)).map(|content| content.to_vec());
+            let bytes = Content::read(id, |id| entry::unpack(pack.raw(id)?))
+                .map(|content| content.to_vec());
             if let Some(bytes) = bytes.ok().filter(|b| ObjectId::of_object(kind, b) == id) {
                 return Ok(Some((kind, bytes)));
             }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use chrono::DateTime;
 
-use super::{Author, CommitInfo, FileMode, ObjectId, Step, TreeEdits, Vault};
+use super::{Author, CommitInfo, FileMode, Grown, ObjectId, Previous, Step, TreeEdits, Vault};
 
 /// A repository with a home beside it that is nobody's.
 pub(super) struct Sandbox {
@@ -78,13 +78,21 @@ impl Sandbox {
     ) -> anyhow::Result<Option<ObjectId>> {
         let mut batch = self.vault.begin()?;
         let (full, id, length) = self.write(path, new);
-        let common = super::delta::common_prefix(old, new) as u64;
-        batch.add_grown(&full, id, length, ObjectId::of_bytes(old), common)?;
+        let previous = self.previous(old);
+        batch.add_grown(Grown { path: &full, id, length, previous: &previous })?;
         let mut edits = TreeEdits::new();
         edits.put(path, id, FileMode::Plain);
         let commit = batch.commit(&edits, &at(time))?;
         assert_eq!(self.vault.refresh_index(&edits).problem, None);
         Ok(commit)
+    }
+
+    /// An older version with a file that still has its bytes.
+    pub(super) fn previous(&self, bytes: &[u8]) -> Previous {
+        let id = ObjectId::of_bytes(bytes);
+        let path = self.home.path().join(id.to_string());
+        fs_err::write(&path, bytes).unwrap();
+        Previous { id, path }
     }
 
     /// What real git prints; nothing where git is not installed.

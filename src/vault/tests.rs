@@ -2,5 +2,6 @@
 
 mod crashes;
 mod everyday;
+mod growth;
 mod packs;
 mod surroundings;

@@ -15,7 +15,7 @@ use crate::repository::ledger::{Content, Hash, StoredPart, oversized};
 use crate::repository::revision::{Origin, Staged};
 use crate::source::Kind;
 use crate::transcript::Scanner;
-use crate::vault::{FileMode, ObjectId};
+use crate::vault::{FileMode, ObjectId, Previous};
 
 /// A plain file above this many bytes is compressed, in parts that any host takes.
 const LARGEST_PLAIN: u64 = 64 << 20;
@@ -31,8 +31,8 @@ pub(super) struct Made {
 
 /// What a grown archive shares with the one before it.
 pub(super) struct Growth<'a> {
-    /// The last part's blob before.
-    pub previous: ObjectId,
+    /// The last part before.
+    pub previous: Previous,
     /// Where compression went on.
     pub resume: &'a Resume,
     /// CRC-32 of the bytes after the boundary.
@@ -118,7 +118,7 @@ pub(super) fn finish_parts(
         read_back(&file, part, growth)?;
         let (id, length) = ObjectId::of_file(&file)?;
         let origin = growth.map_or(Origin::New, |growth| Origin::Grown {
-            previous: growth.previous,
+            previous: growth.previous.clone(),
             common: written.common,
         });
         content.parts.push(StoredPart::new(length, part.length, id));

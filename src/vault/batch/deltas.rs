@@ -1,23 +1,14 @@
 //! How an object of a batch is stored: whole, or as a delta on one in the same pack.
 
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, Read};
 
 use anyhow::{Result, ensure};
 
 use super::{ACTIVE_LIMIT, Batch, DEPTH_LIMIT};
 use crate::vault::content::Content;
-use crate::vault::delta::{self, Inserts};
-use crate::vault::entry::{Form, Packing};
+use crate::vault::delta;
+use crate::vault::entry::{self, Form, Packing};
 use crate::vault::object_id::{ObjectHasher, ObjectId, ObjectKind};
-use crate::vault::pack_file::PackFile;
-
-/// Where a delta can stand: its base and how much they have in common.
-pub(super) struct GrownBase {
-    id: ObjectId,
-    content: Content,
-    common: u64,
-}
 
 impl Batch<'_> {
     pub(super) fn add_whole(&mut self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<()> {
@@ -64,57 +55,6 @@ impl Batch<'_> {
         Ok(right.then_some((base, delta)))
     }
 
-    /// The base for a grown file; nothing where the previous version is not to be had.
-    pub(super) fn grown_base(
-        &mut self,
-        path: &Path,
-        previous: ObjectId,
-        common: u64,
-    ) -> Result<Option<GrownBase>> {
-        if self.form(previous).is_none() {
-            // A base that cannot be read is no loss: the file is then stored whole.
-            let Ok(bytes) = self.vault.read(previous) else {
-                return Ok(None);
-            };
-            self.add_whole(ObjectKind::Blob, previous, &bytes)?;
-            let content = Content::of(bytes);
-            return Ok(Some(GrownBase { id: previous, content, common }));
-        }
-        let Some((id, _)) = self.standing(previous) else {
-            return Ok(None);
-        };
-        let content = self.content(id)?;
-        let common = if id == previous {
-            common
-        } else {
-            content.common_prefix(&mut fs_err::File::open(path)?)?
-        };
-        Ok(Some(GrownBase { id, content, common }))
-    }
-
-    pub(super) fn add_grown_on(
-        &mut self,
-        base: &GrownBase,
-        path: &Path,
-        id: ObjectId,
-        length: u64,
-    ) -> Result<()> {
-        let common = base.common;
-        ensure!(common <= base.content.length() && common <= length, "less is common");
-        let mut hasher = ObjectHasher::new(ObjectKind::Blob, length);
-        base.content.prefix(common).for_each(|piece| hasher.update(piece));
-        let mut file = fs_err::File::open(path)?;
-        file.seek(SeekFrom::Start(common))?;
-        let rest = Hashed { source: file.take(length - common), hasher };
-        let head = delta::grown_head(base.content.length(), length, common);
-        let total = head.len() as u64 + delta::inserts_length(length - common);
-        let content = head.as_slice().chain(Inserts::new(rest));
-        let check = |content: io::Chain<_, Inserts<Hashed<_>>>| {
-            content.into_inner().1.into_source().check(id)
-        };
-        self.writer.add(id, Form::Delta(base.id), Packing::Stored, total, content, check)
-    }
-
     /// What a delta on `id` can stand on, with the first of its chain: `id` itself, or the first
     /// where the chain is long already. Nothing where `id` is not in this pack.
     pub(super) fn standing(&self, id: ObjectId) -> Option<(ObjectId, ObjectId)> {
@@ -135,11 +75,14 @@ impl Batch<'_> {
     }
 
     pub(super) fn content(&mut self, id: ObjectId) -> Result<Content> {
-        let writer = &mut self.writer;
-        let mut active: Option<&mut PackFile> = self.active.as_mut().map(|active| &mut active.pack);
-        Content::read(id, |id| match active.as_deref_mut() {
-            Some(pack) if writer.form(id).is_none() => pack.raw(id),
-            _ => writer.raw(id),
+        Content::read(id, |id| entry::unpack(self.raw(id)?))
+    }
+
+    /// The packed entry of an object that [`Self::form`] knows.
+    pub(super) fn raw(&mut self, id: ObjectId) -> Result<Box<dyn Read + '_>> {
+        Ok(match &mut self.active {
+            Some(active) if self.writer.form(id).is_none() => Box::new(active.pack.raw(id)?),
+            _ => Box::new(self.writer.raw(id)?),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Growth, freezing, joining: what lies in git's folder of packs.
 
 use crate::vault::testing::{Sandbox, at, noise};
-use crate::vault::{FileMode, ObjectId, TreeEdits};
+use crate::vault::{FileMode, Grown, ObjectId, TreeEdits};
 
 const NOON: &str = "2026-11-20T12:00:00Z";
 
@@ -46,11 +46,17 @@ fn a_wrong_claim_of_growth_is_stored_whole() {
     new.extend_from_slice(b"more");
     let mut batch = sandbox.vault.begin().unwrap();
     let (path, id, length) = sandbox.write("a", &new);
-    batch.add_grown(&path, id, length, ObjectId::of_bytes(&old), 50_000).unwrap();
+    let previous = sandbox.previous(&old);
+    batch.add_grown(Grown { path: &path, id, length, previous: &previous }).unwrap();
     let longer = [&new[..], b"!"].concat();
     let (path, longer_id, length) = sandbox.write("b", &longer);
-    batch.add_grown(&path, longer_id, length, ObjectId::of_bytes(b"lost"), 50_000).unwrap();
-    assert!(batch.add_grown(&path, ObjectId::of_bytes(b"?"), length, id, 50_004).is_err());
+    let mut lost = sandbox.previous(&old);
+    lost.id = ObjectId::of_bytes(b"lost");
+    batch.add_grown(Grown { path: &path, id: longer_id, length, previous: &lost }).unwrap();
+    let other_id = ObjectId::of_bytes(b"?");
+    let previous = sandbox.previous(&new);
+    let grown = Grown { path: &path, id: other_id, length, previous: &previous };
+    assert!(batch.add_grown(grown).is_err());
     let mut edits = TreeEdits::new();
     edits.put("a", id, FileMode::Plain);
     edits.put("b", longer_id, FileMode::Plain);
@@ -178,11 +184,12 @@ fn a_damaged_pack_is_set_aside_and_the_backup_goes_on() {
     let sandbox = Sandbox::new();
     let whole = noise(5, 100_000);
     sandbox.commit(&[("other", b"x")], "2026-11-19T12:00:00Z");
-    sandbox.commit(&[("s", &whole[..50_000])], NOON);
+    sandbox.commit(&[("s", &whole[..50_000]), ("t", &whole[50_000..])], NOON);
     let keep = sandbox.packs(".keep")[0].clone();
     let pack = sandbox.root().join(".git/objects/pack").join(keep.replace("keep", "pack"));
     let mut bytes = fs_err::read(&pack).unwrap();
     bytes[20_000] ^= 4;
+    bytes[70_000] ^= 4;
     crate::fs::set_mode(&pack, 0o600).unwrap();
     fs_err::write(&pack, bytes).unwrap();
     sandbox.grow("s", &whole[..50_000], &whole[..60_000], NOON);
@@ -192,13 +199,16 @@ fn a_damaged_pack_is_set_aside_and_the_backup_goes_on() {
     sandbox.grow("s", &whole[..60_000], &whole[..70_000], NOON);
     assert_eq!(sandbox.vault.take_warnings(), Vec::<String>::new());
     assert_eq!(sandbox.packs(".pack").len(), 3);
-    let lost = ObjectId::of_bytes(&whole[..50_000]);
+    // The file that grew still had the older bytes; for the other one nobody had them.
+    let mended = ObjectId::of_bytes(&whole[..50_000]);
+    assert_eq!(sandbox.vault.read(mended).unwrap(), &whole[..50_000]);
+    let lost = ObjectId::of_bytes(&whole[50_000..]);
     assert!(sandbox.vault.read(lost).is_err());
     let mut batch = sandbox.vault.begin().unwrap();
-    let (path, id, length) = sandbox.write("copy", &whole[..50_000]);
+    let (path, id, length) = sandbox.write("copy", &whole[50_000..]);
     batch.add_file_again(&path, id, length).unwrap();
     let mut edits = TreeEdits::new();
     edits.put("copy", id, FileMode::Plain);
     batch.commit(&edits, &at(NOON)).unwrap();
-    assert_eq!(sandbox.vault.read(lost).unwrap(), &whole[..50_000]);
+    assert_eq!(sandbox.vault.read(lost).unwrap(), &whole[50_000..]);
 }
