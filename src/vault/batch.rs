@@ -25,6 +25,8 @@ pub use growth::{Grown, Previous};
 
 /// The active pack is copied at each sync, so it is frozen when it gets larger than this.
 pub(super) const ACTIVE_LIMIT: u64 = 64 * 1024 * 1024;
+/// A batch larger than this, such as the first, is frozen at once: each later one would copy it.
+const ALONE: u64 = ACTIVE_LIMIT / 4;
 /// Reading an object follows all its deltas, and git's own limit is 50.
 pub(super) const DEPTH_LIMIT: usize = 48;
 
@@ -198,7 +200,7 @@ impl Batch<'_> {
 
     fn placement(&self, info: &CommitInfo) -> Placement {
         let new = self.writer.size();
-        if new > ACTIVE_LIMIT {
+        if new > ALONE {
             return Placement::Alone;
         }
         let day = info.time.to_utc().date_naive();

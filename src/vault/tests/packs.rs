@@ -95,13 +95,15 @@ fn a_large_batch_is_frozen_at_once_and_a_full_pack_makes_room() {
     let sandbox = Sandbox::new();
     sandbox.commit(&[("small", b"x")], NOON);
     let active = sandbox.packs(".keep");
-    sandbox.commit(&[("large", &noise(1, 65 << 20))], NOON);
+    sandbox.commit(&[("large", &noise(1, 17 << 20))], NOON);
     assert_eq!(sandbox.packs(".keep"), active);
     assert_eq!(sandbox.packs(".pack").len(), 2);
-    sandbox.commit(&[("medium", &noise(2, 40 << 20))], NOON);
-    assert_eq!(sandbox.packs(".pack").len(), 2);
+    for seed in 2..6 {
+        sandbox.commit(&[("medium", &noise(seed, 15 << 20))], NOON);
+        assert_eq!(sandbox.packs(".pack").len(), 2);
+    }
     let active = sandbox.packs(".keep");
-    sandbox.commit(&[("more", &noise(3, 30 << 20))], NOON);
+    sandbox.commit(&[("more", &noise(6, 15 << 20))], NOON);
     assert_ne!(sandbox.packs(".keep"), active);
     assert_eq!((sandbox.packs(".pack").len(), sandbox.packs(".keep").len()), (3, 1));
     sandbox.assert_clean();
