@@ -16,6 +16,8 @@ pub enum Push {
     UpToDate,
     /// There is none, by choice.
     NotConfigured,
+    /// It waits for a later run, by request.
+    Later,
     /// It could not be brought up to date.
     Failed {
         /// Why.

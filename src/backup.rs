@@ -56,10 +56,10 @@ pub fn run(
     };
     let push = match publishing {
         Publishing::Now => backend::publish(repository)?,
-        Publishing::Later => Push::NotConfigured,
+        Publishing::Later => Push::Later,
     };
     let duration = repository.env().now() - started;
-    let duration_ms = duration.num_milliseconds().unsigned_abs();
+    let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
     Ok(BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms })
 }
 

@@ -215,7 +215,8 @@ impl Repository {
     pub fn index(&self) -> Result<Index> {
         let path = self.root.join("session-index.json");
         let mut index = match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
-            Some(Ok(index)) => index,
+            Some(Ok(index)) if index.version == manifest::VERSION => index,
+            Some(Ok(_)) => Index::default(),
             Some(Err(_)) => {
                 self.warn(format!("`{}` was damaged; made anew", path.display()));
                 Index::default()
@@ -231,11 +232,15 @@ impl Repository {
         Ok(index)
     }
 
-    /// Whether the session index is there and whole.
+    /// Whether the session index is there and of this state of this machine's folder.
     #[must_use]
-    pub fn has_index(&self) -> bool {
+    pub fn has_index(&self, tree: &str) -> bool {
         let text = read_if_exists(&self.root.join("session-index.json")).ok().flatten();
-        text.is_some_and(|text| Index::parse(&text).is_ok())
+        let index = text.and_then(|text| Index::parse(&text).ok());
+        index.is_some_and(|index| {
+            index.version == manifest::VERSION
+                && index.trees.get(self.machine.as_str()).is_some_and(|known| known == tree)
+        })
     }
 
     fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {

@@ -257,7 +257,7 @@ fn owners_of_sessions(
     // This machine comes first, so it wins where another has just as much.
     for machine in machines {
         for session in sessions.iter().filter(|session| session.machine == machine.as_str()) {
-            let weight = (session.messages, session.uncompressed_bytes);
+            let weight = session.weight();
             let is_fuller = best.get(&session.uuid).is_none_or(|(known, _)| weight > *known);
             if is_fuller {
                 best.insert(session.uuid.clone(), (weight, machine.clone()));

@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::claude_code::kind_of;
@@ -83,6 +84,14 @@ pub struct Stat {
 }
 
 impl Stat {
+    /// Time of the last change of the bytes; the epoch where no calendar holds it.
+    #[must_use]
+    pub fn modified(&self) -> DateTime<Utc> {
+        let seconds = i64::try_from(self.mtime_ns.div_euclid(1_000_000_000)).ok();
+        let rest = u32::try_from(self.mtime_ns.rem_euclid(1_000_000_000)).unwrap_or_default();
+        seconds.and_then(|s| DateTime::from_timestamp(s, rest)).unwrap_or_default()
+    }
+
     /// Takes over what an open file or a path answered.
     #[must_use]
     #[cfg(unix)]

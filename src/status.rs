@@ -223,7 +223,9 @@ fn pending(plan: &SyncPlan) -> u64 {
 
 fn at_risk(prepared: &Prepared, roots: &Roots, now: DateTime<Utc>) -> AtRisk {
     let cleanup_days = cleanup_days(roots);
-    let swept_until = now - Duration::days(cleanup_days - SWEEP_WARNING_DAYS);
+    let age = Duration::try_days(cleanup_days.saturating_sub(SWEEP_WARNING_DAYS));
+    let swept_until =
+        age.and_then(|age| now.checked_sub_signed(age)).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let limit = i128::from(swept_until.timestamp()) * 1_000_000_000;
     let is_due = |file: &SourceFile| file.kind == Kind::Transcript && file.stat.mtime_ns <= limit;
     let unsaved = prepared.plan.changes.iter().filter(|change| match change {

@@ -97,9 +97,7 @@ impl Repository {
 
     fn fullest_copy(&self, first: &IndexEntry, hits: &[&IndexEntry]) -> IndexEntry {
         let is_here = |session: &IndexEntry| session.machine == self.machine.as_str();
-        let weight =
-            |session: &IndexEntry| (session.messages, session.uncompressed_bytes, is_here(session));
-        let fullest = hits.iter().max_by_key(|session| weight(session));
+        let fullest = hits.iter().max_by_key(|session| (session.weight(), is_here(session)));
         fullest.map_or_else(|| first.clone(), |session| (*session).clone())
     }
 

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use walkdir::WalkDir;
 
 use super::Repository;
@@ -15,7 +14,7 @@ use super::ledger::Ledger;
 use super::manifest::stamp;
 use super::older::Candidate;
 use crate::session::MachineSlug;
-use crate::source::{Kind, deny};
+use crate::source::{Kind, Stat, deny};
 
 /// The ledgers that a machine without any would have.
 pub(super) fn ledger_names(repository: &Repository, machine: &MachineSlug) -> Vec<LedgerName> {
@@ -60,7 +59,7 @@ fn session(
 ) -> Option<IndexEntry> {
     let path = candidate.path();
     let metadata = fs_err::metadata(repository.root().join(&candidate.stored)).ok()?;
-    let changed = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
+    let changed = Stat::of(&metadata).modified();
     Some(IndexEntry {
         uuid: path.session()?.into(),
         project_hash: path.project()?.into(),

@@ -1,32 +1,34 @@
 //! Bringing the work tree and the index up to the newest commit: after a crash, or on request.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Repository;
-use super::layout::machine_folder;
+use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
 use crate::fs::{read_if_exists, remove_if_exists, write_durable};
 use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
 
 /// What a commit is about to put in place, written before the branch moves.
+///
+/// Below the root: every file that is written, renamed or removed, with the blob that it shall be,
+/// or nothing. Unless the newest commit says the same of all of them, it is not the one that was
+/// meant: then nothing of the work tree has changed, and a file that git does not know may be the
+/// only copy.
 #[derive(Default, Serialize, Deserialize)]
-pub(super) struct Journal {
-    /// The newest commit at that time. While it still is, nothing of the work tree has changed, and
-    /// a file that git does not know may be the only copy.
-    before: Option<ObjectId>,
-    /// Below the root: every file that is written, renamed or removed.
-    names: Vec<String>,
-}
+pub(super) struct Journal(BTreeMap<String, Option<ObjectId>>);
 
 impl Journal {
+    pub(super) fn new(files: BTreeMap<String, Option<ObjectId>>) -> Self {
+        Self(files)
+    }
+
     /// Notes these files, durably.
-    pub(super) fn write(repository: &Repository, names: Vec<String>) -> Result<()> {
-        let before = repository.vault.head()?.map(|head| head.commit);
-        let text = serde_json::to_vec(&Self { before, names })?;
-        Ok(write_durable(&journal_file(repository)?, &text)?)
+    pub(super) fn write(&self, repository: &Repository) -> Result<()> {
+        Ok(write_durable(&journal_file(repository)?, &serde_json::to_vec(self)?)?)
     }
 }
 
@@ -37,11 +39,8 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     let file = journal_file(repository)?;
     let mut healing = Healing::new(repository);
     if let Some(text) = read_if_exists(&file)? {
-        let journal: Journal = serde_json::from_slice(&text).unwrap_or_default();
-        let head = repository.vault.head()?.map(|head| head.commit);
-        if head != journal.before {
-            healing.put_in_place(&journal.names)?;
-        }
+        let Journal(files) = serde_json::from_slice(&text).unwrap_or_default();
+        healing.put_in_place(&files)?;
     }
     healing.finish()?;
     Ok(remove_if_exists(&file)?)
@@ -74,15 +73,35 @@ impl<'a> Healing<'a> {
     }
 
     /// What must go goes first: it may stand where a folder, or a file, has to come.
-    fn put_in_place(&mut self, names: &[String]) -> Result<()> {
-        let mut wanted = Vec::new();
-        for name in names {
-            match self.repository.vault.find(name)? {
-                Some(committed) => wanted.push((name, committed)),
-                None => self.remove(name)?,
+    fn put_in_place(&mut self, files: &BTreeMap<String, Option<ObjectId>>) -> Result<()> {
+        let committed = self.committed(files)?;
+        let is_done =
+            |(name, id): (&String, &Option<ObjectId>)| committed.get(name).map(|f| f.id) == *id;
+        if !files.iter().all(is_done) {
+            return Ok(());
+        }
+        for name in files.keys().filter(|name| !committed.contains_key(*name)) {
+            self.remove(name)?;
+        }
+        committed.iter().try_for_each(|(name, file)| self.write(name, file))
+    }
+
+    /// Those of these files that the newest commit has; its folder is read once for many.
+    fn committed(
+        &self,
+        files: &BTreeMap<String, Option<ObjectId>>,
+    ) -> Result<BTreeMap<String, TreeFile>> {
+        let vault = &self.repository.vault;
+        let mut committed = BTreeMap::new();
+        for file in vault.files_below(&machine_folder(&self.repository.machine))? {
+            if let Some(name) = file.text_path().filter(|name| files.contains_key(*name)) {
+                committed.insert(name.to_owned(), file);
             }
         }
-        wanted.iter().try_for_each(|(name, committed)| self.write(name, committed))
+        for name in files.keys().filter(|name| !name.starts_with(MACHINES)) {
+            committed.extend(vault.find(name)?.map(|file| (name.clone(), file)));
+        }
+        Ok(committed)
     }
 
     fn remove(&mut self, name: &str) -> Result<()> {
@@ -110,7 +129,10 @@ impl<'a> Healing<'a> {
             self.repository.warn(format!("`{path}` is damaged, and so is git's copy of it"));
             return Ok(());
         };
-        self.repository.write_file(&path, &bytes, work_tree_mode(mode))
+        if let Err(error) = self.repository.write_file(&path, &bytes, work_tree_mode(mode)) {
+            self.repository.warn(format!("not in the work tree yet: {error:#}"));
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<()> {

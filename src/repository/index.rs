@@ -81,6 +81,14 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl IndexEntry {
+    /// How much there is of it, earlier versions included: messages, then bytes.
+    #[must_use]
+    pub fn weight(&self) -> (Option<u64>, Option<u64>) {
+        (self.messages.map(|messages| messages + self.lost_messages), self.uncompressed_bytes)
+    }
+}
+
 impl Index {
     /// Reads the index's text.
     ///

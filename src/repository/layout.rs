@@ -130,7 +130,11 @@ impl EntryPath {
     #[must_use]
     pub fn versions_folder(&self) -> String {
         let name = match self.0.strip_prefix("projects/") {
-            Some(below) => below.strip_suffix(".jsonl").unwrap_or(below).to_owned(),
+            // A session's versions lie in a folder of its id; no other name loses its ending.
+            Some(below) if self.session().is_some() && below.matches('/').count() == 1 => {
+                below.strip_suffix(".jsonl").unwrap_or(below).to_owned()
+            }
+            Some(below) => below.to_owned(),
             None => format!("{HOME_LEDGER}/{}", self.0),
         };
         format!("versions/{name}")
@@ -224,9 +228,17 @@ pub fn form(path: &EntryPath, kind: Kind) -> Form {
 pub fn part_name(base: &str, form: Form, number: u32) -> String {
     let base = on_disk(base);
     match (form, number) {
-        (Form::Plain, _) => base,
+        (Form::Plain, _) => unlike_an_archive(base),
         (_, 1) => format!("{}.gz", unlike_a_part(base)),
         _ => format!("{}.{number:03}.gz", unlike_a_part(base)),
+    }
+}
+
+/// A plain file whose own name ends like an archive's (`x.gz`) has that dot escaped.
+fn unlike_an_archive(base: String) -> String {
+    match base.strip_suffix(".gz") {
+        Some(stem) => format!("{stem}%2Egz"),
+        None => base,
     }
 }
 

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::layout::{EntryPath, Form};
@@ -89,7 +88,7 @@ impl Candidate {
             at: None,
             // The old tool gave archives the umask's bits; the sessions themselves are private.
             mode: if is_plain { Stat::of(&metadata).mode } else { PRIVATE_FILE },
-            modified: metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from),
+            modified: Stat::of(&metadata).modified(),
             session: scanner.map(Scanner::finish),
         })
     }

@@ -18,7 +18,9 @@ use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
     set_mode, write_atomic,
 };
-use crate::vault::{Author, Batch, CommitInfo, FileMode, Grown, ObjectId, Previous, TreeEdits};
+use crate::vault::{
+    Author, Batch, CommitInfo, Edit, FileMode, Grown, ObjectId, Previous, TreeEdits,
+};
 
 /// Changes under way.
 pub struct Revision<'a> {
@@ -216,7 +218,10 @@ impl<'a> Revision<'a> {
         let info = self.commit_info(size);
         let batch = self.batch.take().context("texts were just stored")?;
         let id = batch.commit(&self.edits, &info)?;
-        put_in_place(&self.placements, &self.repository.stage_dir()?)?;
+        // The backup is made; what cannot stand in the work tree is read from git, and tried again.
+        for problem in put_in_place(&self.placements, &self.repository.stage_dir()?) {
+            self.repository.warn(format!("not in the work tree yet: {problem:#}"));
+        }
         refresh_index(self.repository, &self.edits);
         if let Err(error) = self.repository.vault.tidy() {
             self.repository.warn(format!("packs could not be joined: {error:#}"));
@@ -301,9 +306,16 @@ impl<'a> Revision<'a> {
                 Placement::Moved { from, to } => names.extend([from, to]),
             }
         }
-        let names = names.iter().filter_map(|path| path.strip_prefix(root).ok());
-        let names = names.filter_map(|name| name.to_str().map(str::to_owned)).collect();
-        Journal::write(self.repository, names)
+        let mut files = BTreeMap::new();
+        for name in names.iter().filter_map(|path| path.strip_prefix(root).ok()?.to_str()) {
+            files.insert(name.to_owned(), None);
+        }
+        for (name, edit) in self.edits.iter() {
+            if let (Edit::Put(id, _), Some(file)) = (edit, files.get_mut(name)) {
+                *file = Some(id);
+            }
+        }
+        Journal::new(files).write(self.repository)
     }
 }
 
@@ -325,28 +337,24 @@ pub(super) fn work_tree_mode(mode: FileMode) -> u32 {
 }
 
 /// All leave before any arrives: a file may come to where another was, or a folder of others.
-fn put_in_place(placements: &[Placement], stage: &Path) -> Result<()> {
+fn put_in_place(placements: &[Placement], stage: &Path) -> Vec<anyhow::Error> {
     let waiting = |number: usize| stage.join(format!("moved-{number}"));
-    for (number, placement) in placements.iter().enumerate() {
-        match placement {
-            Placement::Moved { from, .. } => leave(from, &waiting(number))?,
-            Placement::Removed(path) => take_away(path)?,
-            Placement::Staged { .. } => {}
+    let numbered = || placements.iter().enumerate();
+    let leaving = numbered().map(|(number, placement)| match placement {
+        Placement::Moved { from, .. } => leave(from, &waiting(number)),
+        Placement::Removed(path) => take_away(path),
+        Placement::Staged { .. } => Ok(()),
+    });
+    let mut problems: Vec<_> = leaving.filter_map(Result::err).collect();
+    let arriving = numbered().map(|(number, placement)| match placement {
+        Placement::Moved { to, .. } if waiting(number).exists() => arrive(&waiting(number), to),
+        Placement::Staged { from, to, mode } => {
+            Ok(set_mode(from, *mode)?).and_then(|()| arrive(from, to))
         }
-    }
-    for (number, placement) in placements.iter().enumerate() {
-        match placement {
-            Placement::Moved { to, .. } if waiting(number).exists() => {
-                arrive(&waiting(number), to)?;
-            }
-            Placement::Staged { from, to, mode } => {
-                set_mode(from, *mode)?;
-                arrive(from, to)?;
-            }
-            Placement::Moved { .. } | Placement::Removed(_) => {}
-        }
-    }
-    Ok(())
+        Placement::Moved { .. } | Placement::Removed(_) => Ok(()),
+    });
+    problems.extend(arriving.filter_map(Result::err));
+    problems
 }
 
 /// What is not in the work tree is made again from git when it is wanted.

@@ -78,10 +78,12 @@ fn keep_displaced(
 ) -> Result<()> {
     let mut displaced = Vec::new();
     for item in plan.items.iter().filter(|item| item.state == State::Displaced) {
-        if !item.target.is_file() {
+        // A link is replaced, and its end stays as it is: there is nothing to keep.
+        let found = fs_err::symlink_metadata(&item.target)?;
+        if !found.is_file() {
             continue;
         }
-        let stat = Stat::of(&fs_err::metadata(&item.target)?);
+        let stat = Stat::of(&found);
         let relative = item.entry.path.to_source();
         let (path, kind) = (item.target.clone(), item.entry.kind);
         let file = SourceFile { relative, path, kind, stat };

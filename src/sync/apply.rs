@@ -113,6 +113,9 @@ pub fn store_displaced(
             None => Some(store.store(&Job { found, entry: None, known: None })?),
         };
         if let Some(stored) = stored {
+            if entry.is_none() {
+                run.cache.files.insert(path.as_str().to_owned(), stored.known.clone());
+            }
             run.place(stored)?;
         }
         run.acknowledge(&path)?;
@@ -247,12 +250,9 @@ impl<'a> Run<'a> {
     }
 
     fn job(&mut self, stored_as: &EntryPath, found: Found) -> Result<Job> {
-        let known = self.cache.get(stored_as).cloned();
-        let entry = match known {
-            Some(_) => self.revision.entry(stored_as)?.cloned(),
-            None => None,
-        };
-        Ok(Job { found, entry, known })
+        // The ledger decides what is stored; the cache only knows what was seen of it.
+        let entry = self.revision.entry(stored_as)?.cloned();
+        Ok(Job { found, entry, known: self.cache.get(stored_as).cloned() })
     }
 
     /// Takes over what became of one file.
@@ -396,7 +396,7 @@ impl<'a> Run<'a> {
             }
             index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
             repository.write_index(index)?;
-        } else if !repository.has_index() {
+        } else if !repository.has_index(&self.cache.tree) {
             repository.write_index(&mut repository.index()?)?;
         }
         self.outcome.commit = commit.map(|id| id.to_string());

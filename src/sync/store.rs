@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 
-use self::compress::{Growth, StageFiles, finish_parts};
+use self::compress::{Growth, Made, StageFiles, finish_parts};
 use self::source_file::SourceFile;
 use super::plan::Found;
 use super::survey::{Relation, Survey};
@@ -159,30 +159,30 @@ impl Task<'_> {
         let reader = &mut self.source.read_from(0, self.store.progress)?;
         let survey = Survey::take(reader, entry, resume.as_ref(), scanner(entry.kind))?;
         match survey.relation(entry) {
-            Relation::Same => self.same(entry, resume),
+            Relation::Same => self.same(entry, &survey, resume),
             _ if entry.content.form == Form::Plain && self.job.found.path != entry.path => {
                 self.add()
             }
-            _ if entry.content.form == Form::Plain => self.update(entry),
+            _ if entry.content.form == Form::Plain => self.update(entry, &survey),
             Relation::Grown => match resume.filter(|_| survey.resumable) {
                 Some(resume) => self.grow(entry, &survey, &resume),
-                None => self.update(entry),
+                None => self.update(entry, &survey),
             },
             Relation::Shorter if self.is_prefix_of_stored(entry, &survey) => {
                 Ok(self.cut(entry, survey.length, resume))
             }
             // Other bytes under another name are another file.
             _ if self.job.found.path != entry.path => self.add(),
-            Relation::Again(index) => self.new_version(entry, Some(index)),
-            Relation::Shorter | Relation::Different => self.new_version(entry, None),
+            Relation::Again(index) => self.new_version(entry, &survey, Some(index)),
+            Relation::Shorter | Relation::Different => self.new_version(entry, &survey, None),
         }
     }
 
     /// The same bytes: the line changes only where the file came back, moved, or has other bits.
-    fn same(&mut self, entry: &Entry, resume: Option<Resume>) -> Result<Stored> {
+    fn same(&mut self, entry: &Entry, survey: &Survey, resume: Option<Resume>) -> Result<Stored> {
         let has_other_bits = self.source.stat.mode != entry.content.mode;
         if has_other_bits && entry.content.form == Form::Plain {
-            return self.update(entry);
+            return self.update(entry, survey);
         }
         let is_news = has_other_bits
             || self.job.found.path != entry.path
@@ -201,7 +201,7 @@ impl Task<'_> {
     fn grow(&mut self, entry: &Entry, survey: &Survey, resume: &Resume) -> Result<Stored> {
         let files = entry.content.files(&entry.path);
         let (name, part) = files.last().context("an archive has a part")?;
-        let Some(stored) = self.true_copy(name, part)? else { return self.update(entry) };
+        let Some(stored) = self.true_copy(name, part)? else { return self.update(entry, survey) };
         let staged = StageFiles::new(&self.store.stage);
         let written = self.write_rest(stored, survey, resume, &staged)?;
         let mut new = self.seen(entry);
@@ -244,9 +244,9 @@ impl Task<'_> {
     }
 
     /// The whole file anew in the place of what was stored, which it contains or may replace.
-    fn update(&mut self, entry: &Entry) -> Result<Stored> {
-        let Found { path, file } = &self.job.found;
-        let made = self.store.make(path, file.kind, &mut self.source)?;
+    fn update(&mut self, entry: &Entry, survey: &Survey) -> Result<Stored> {
+        let path = &self.job.found.path;
+        let made = self.make_what_was_surveyed(survey)?;
         let kept = made.content.files(path);
         let old = entry.content.files(&entry.path).into_iter().map(|(name, _)| name);
         let superseded = old.filter(|name| !kept.iter().any(|(kept, _)| kept == name));
@@ -262,6 +262,17 @@ impl Task<'_> {
         Ok(self.changed(verdict, new, steps, made.resume))
     }
 
+    /// The whole source again, which must still be what was compared with the stored bytes.
+    fn make_what_was_surveyed(&mut self, survey: &Survey) -> Result<Made> {
+        let Found { path, file } = &self.job.found;
+        let made = self.store.make(path, file.kind, &mut self.source)?;
+        if made.content.sha256 != survey.sha256 {
+            let path = self.source.path.display();
+            bail!("`{path}` changed while it was read; the next run takes it");
+        }
+        Ok(made)
+    }
+
     /// The source was cut back to some of the stored bytes, which stay.
     fn cut(&mut self, entry: &Entry, length: u64, resume: Option<Resume>) -> Stored {
         let is_known = entry.cut_to == Some(length) && entry.gone_since.is_none();
@@ -275,9 +286,13 @@ impl Task<'_> {
     }
 
     /// Other bytes: the stored ones become a version; one that the new bytes contain is dropped.
-    fn new_version(&mut self, entry: &Entry, contained: Option<usize>) -> Result<Stored> {
-        let Found { path, file } = &self.job.found;
-        let made = self.store.make(path, file.kind, &mut self.source)?;
+    fn new_version(
+        &mut self,
+        entry: &Entry,
+        survey: &Survey,
+        contained: Option<usize>,
+    ) -> Result<Stored> {
+        let made = self.make_what_was_surveyed(survey)?;
         let mut new = self.seen(entry);
         // A forced restore brings earlier bytes back, and takes note of what they lack.
         new.acknowledged = entry.acknowledged && contained.is_some();

@@ -437,9 +437,10 @@ fn a_run_that_dies_before_the_adoption_is_committed_deletes_no_only_copy() {
     let old = Old::v32();
     old.git(&["rm", "-rq", "--cached", "machines", "config"]);
     old.git(&["commit", "-qm", "nothing of the machines"]);
-    let head = old.git(&["rev-parse", "HEAD"]).trim().to_owned();
-    let names = [archive_of(MINE, A), archive_of(MINE, B), "config/CLAUDE.md".into()];
-    let journal = serde_json::json!({"before": head, "names": names});
+    let journal = serde_json::json!({
+        archive_of(MINE, A): "5".repeat(40), archive_of(MINE, B): "6".repeat(40),
+        "config/CLAUDE.md": null,
+    });
     old.put(".git/claude-backup/journal", journal.to_string());
     old.adopt(&[(A, 6), (B, 8)]);
 }
@@ -448,8 +449,7 @@ fn a_run_that_dies_before_the_adoption_is_committed_deletes_no_only_copy() {
 fn an_archive_newer_than_its_last_commit_is_the_one_that_is_taken_over() {
     let old = Old::v32();
     old.archive(MINE, A, 20);
-    let head = old.git(&["rev-parse", "HEAD"]).trim().to_owned();
-    let journal = serde_json::json!({"before": head, "names": [archive_of(MINE, A)]});
+    let journal = serde_json::json!({ archive_of(MINE, A): "5".repeat(40) });
     old.put(".git/claude-backup/journal", journal.to_string());
     old.adopt(&[(A, 20), (B, 8)]);
 }

@@ -56,14 +56,14 @@ fn private(sandbox: &Sandbox, name: &str) -> PathBuf {
 }
 
 /// The journal of a run that moved the branch and died before the files had their names.
-fn write_journal(sandbox: &Sandbox, before: &str, names: &[&str]) {
-    let names: Vec<String> = names.iter().map(|n| format!("machines/test-host/{n}")).collect();
-    let text = serde_json::json!({"before": before, "names": names}).to_string();
-    std::fs::write(private(sandbox, "journal"), text).unwrap();
-}
-
-fn parent(sandbox: &Sandbox) -> String {
-    sandbox.git(&["rev-parse", "HEAD~1"]).trim().to_owned()
+fn write_journal(sandbox: &Sandbox, names: &[&str]) {
+    let files = names.iter().map(|name| {
+        let name = format!("machines/test-host/{name}");
+        let line = sandbox.git(&["ls-tree", "HEAD", &name]);
+        (name, line.split_whitespace().nth(2).map(str::to_owned))
+    });
+    let files: std::collections::BTreeMap<String, Option<String>> = files.collect();
+    std::fs::write(private(sandbox, "journal"), serde_json::to_string(&files).unwrap()).unwrap();
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn files_that_a_dead_run_had_committed_get_their_places() {
         let ledger = std::fs::read(sandbox.stored(names[1])).unwrap();
         damage(&sandbox.stored(names[0]), &old);
         damage(&sandbox.stored(names[1]), &ledger[..ledger.len() / 2]);
-        write_journal(&sandbox, &parent(&sandbox), &names);
+        write_journal(&sandbox, &names);
         let outcome = sandbox.sync();
         assert_eq!(outcome["commit"], serde_json::Value::Null, "nothing was lost");
         assert!(!private(&sandbox, "journal").exists());
@@ -106,9 +106,13 @@ fn files_that_a_dead_run_had_committed_get_their_places() {
 #[test]
 fn a_journal_whose_commit_was_never_made_changes_nothing() {
     let sandbox = saved();
-    let head = sandbox.git(&["rev-parse", "HEAD"]).trim().to_owned();
     std::fs::write(sandbox.stored("projects/-p/mine.txt"), "not ours").unwrap();
-    write_journal(&sandbox, &head, &["projects/-p/mine.txt"]);
+    let meant = "5".repeat(40);
+    let files = serde_json::json!({
+        "machines/test-host/projects/-p/mine.txt": null,
+        "machines/test-host/manifest.json": meant,
+    });
+    std::fs::write(private(&sandbox, "journal"), files.to_string()).unwrap();
     sandbox.sync();
     assert_eq!(std::fs::read(sandbox.stored("projects/-p/mine.txt")).unwrap(), b"not ours");
     std::fs::remove_file(sandbox.stored("projects/-p/mine.txt")).unwrap();
@@ -149,7 +153,7 @@ fn a_folder_in_the_place_of_a_committed_file_is_healed_from_the_inside() {
     std::fs::create_dir(&place).unwrap();
     std::fs::write(place.join("main.sh"), "folder").unwrap();
     let names = ["config/skills/x/tool", "config/skills/x/tool/main.sh"];
-    write_journal(&sandbox, &parent(&sandbox), &names);
+    write_journal(&sandbox, &names);
     sandbox.sync();
     assert_whole(&sandbox);
 }

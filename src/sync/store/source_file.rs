@@ -32,7 +32,7 @@ impl SourceFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        let modified = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
+        let modified = Stat::of(&metadata).modified();
         Ok(Self { path: path.to_path_buf(), stat: Stat::of(&metadata), modified, file })
     }
 
