@@ -144,12 +144,7 @@ impl Repository {
     pub fn ledger(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
         let file = format!("{}/{}", machine_folder(machine), name.file());
         let path = self.root.join(&file);
-        let Some(committed) = self.vault.find(&file)? else {
-            return match machine == &self.machine {
-                true => Ok(Ledger::default()),
-                false => Ok(foreign::ledger(self, machine, name)),
-            };
-        };
+        let Some(committed) = self.vault.find(&file)? else { return Ok(Ledger::default()) };
         let text = match read_if_exists(&path) {
             Ok(Some(text)) if ObjectId::of_bytes(&text) == committed.id => text,
             _ => {
@@ -175,10 +170,35 @@ impl Repository {
             let name = file.text_path().and_then(|path| path.rsplit('/').next());
             names.extend(name.and_then(LedgerName::of_file));
         }
-        if names.is_empty() && machine != &self.machine {
-            return Ok(foreign::ledger_names(self, machine));
-        }
         Ok(names)
+    }
+
+    /// A ledger for giving back: that of a machine without any is made from its archives.
+    ///
+    /// # Errors
+    /// As [`Self::ledger`].
+    pub fn lines(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
+        match self.has_ledgers(machine)? {
+            true => self.ledger(machine, name),
+            false => Ok(foreign::ledger(self, machine, name)),
+        }
+    }
+
+    /// All of a machine's ledgers, for giving back.
+    ///
+    /// # Errors
+    /// As [`Self::ledger`].
+    pub fn all_lines(&self, machine: &MachineSlug) -> Result<Vec<(LedgerName, Ledger)>> {
+        if self.has_ledgers(machine)? {
+            return self.ledgers(machine);
+        }
+        let names = foreign::ledger_names(self, machine).into_iter();
+        Ok(names.map(|name| (name.clone(), foreign::ledger(self, machine, &name))).collect())
+    }
+
+    /// False for a machine that runs the shell tool, and for this one until the first sync.
+    fn has_ledgers(&self, machine: &MachineSlug) -> Result<bool> {
+        Ok(self.vault.folder(&ledger_folder(machine))?.is_some())
     }
 
     /// All of a machine's ledgers.
@@ -246,7 +266,7 @@ impl Repository {
     fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
         index.sessions.retain(|session| session.machine != machine.as_str());
         index.trees.insert(machine.to_string(), tree);
-        if machine != &self.machine && self.vault.folder(&ledger_folder(machine))?.is_none() {
+        if !self.has_ledgers(machine)? {
             index.sessions.extend(foreign::sessions(self, machine));
             return Ok(());
         }

@@ -88,6 +88,8 @@ pub enum State {
     Shorter,
     /// Other bytes.
     Other,
+    /// A link, a pipe or a device.
+    NoFile,
     /// Other bytes, which are to be displaced.
     Displaced,
     /// A place that must not be written to, and why.
@@ -163,7 +165,7 @@ pub fn plan_session(
     let mut plan = RestorePlan::default();
     let mut entries = entries_of(repository, &machine, session)?;
     if matches!(place, Place::Home(_)) {
-        let home = repository.ledger(&machine, &LedgerName::home())?.entries.into_values();
+        let home = repository.lines(&machine, &LedgerName::home())?.entries.into_values();
         entries.extend(home.filter(|entry| entry.path.accompanies(&session.uuid)));
     }
     for entry in entries {
@@ -206,7 +208,7 @@ pub fn plan_all(
     let mut plan = RestorePlan::default();
     let mut taken = BTreeMap::new();
     for machine in &machines {
-        for (_, ledger) in repository.ledgers(machine)? {
+        for (_, ledger) in repository.all_lines(machine)? {
             for (path, entry) in ledger.entries {
                 let owner = match path.session() {
                     Some(id) => owners.get(id.as_str()).unwrap_or(machine),
@@ -303,7 +305,7 @@ pub fn entries_of(
     machine: &MachineSlug,
     session: &IndexEntry,
 ) -> Result<Vec<Entry>> {
-    let ledger = repository.ledger(machine, &LedgerName::of_project(&session.project_hash))?;
+    let ledger = repository.lines(machine, &LedgerName::of_project(&session.project_hash))?;
     let is_of_session = |entry: &Entry| {
         entry.path.session().is_some_and(|id| id.as_str() == session.uuid)
             && entry.path.project().is_some_and(|p| p.as_str() == session.project_hash)
@@ -345,7 +347,9 @@ fn item(
 ) -> Result<Item> {
     let seen = apply::stat_of(&target.path());
     let state = match state_of(target, &content)? {
-        State::Shorter | State::Other if conflict == Conflict::Displace => State::Displaced,
+        State::Shorter | State::Other | State::NoFile if conflict == Conflict::Displace => {
+            State::Displaced
+        }
         state => state,
     };
     Ok(Item { machine: machine.clone(), entry, content, target: target.path(), state, seen })

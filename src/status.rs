@@ -64,6 +64,11 @@ pub struct Status {
     pub schedule: String,
     /// Sessions that the source lacks and the backup keeps.
     pub gone: u64,
+    /// Since when the first of them is gone.
+    pub gone_since: Option<DateTime<Utc>>,
+    /// The Claude home is there.
+    #[serde(skip)]
+    pub source_exists: bool,
     /// Sessions whose present bytes lack messages that an earlier version has.
     pub lost: Vec<Loss>,
     /// Files that are new or changed since the last backup.
@@ -171,6 +176,8 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         scheduler: "inactive".into(),
         schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
         gone: index.iter().filter(|session| session.gone_since.is_some()).count() as u64,
+        gone_since: index.iter().filter_map(|session| session.gone_since).min(),
+        source_exists: roots.primary().is_dir(),
         lost: losses(&index, &repository.machine),
         pending: pending(&prepared.plan),
         at_risk: at_risk(&prepared, roots, repository.env().now()),
@@ -250,6 +257,10 @@ fn cleanup_days(roots: &Roots) -> i64 {
 
 fn judge(status: &mut Status, now: DateTime<Utc>) {
     let mut found: Vec<(Health, String)> = Vec::new();
+    if status.gone > 0 && !status.source_exists {
+        let text = "the Claude home is not there; get it back with `claude-backup restore --all`";
+        found.push((Health::Loss, text.to_owned()));
+    }
     let has_folder = status.machines.iter().any(|line| line.slug == status.machine_slug);
     if status.last_run.is_none() && !has_folder {
         let text = "this machine has not saved anything here yet; run `claude-backup sync`";

@@ -41,6 +41,8 @@ pub struct SyncOutcome {
     pub grown: u64,
     /// Sessions that were cut or rewritten, and what the new bytes lack.
     pub new_versions: Vec<NewVersion>,
+    /// Files that were cut back at the source, while the backup keeps all of them.
+    pub cut: u64,
     /// Files that the source lacks and the backup keeps, in all.
     pub gone_at_source: u64,
     /// Of these, the ones that went missing since the last run.
@@ -99,8 +101,14 @@ pub struct FileCount {
 pub struct NewVersion {
     /// The session's id, or the file's name where it is none.
     pub uuid: String,
-    /// Messages that the new bytes lack.
+    /// Messages that it had at some time and lacks now.
     pub lost_messages: u64,
+    /// It is a session, which `versions` knows by this id.
+    #[serde(skip)]
+    pub is_session: bool,
+    /// The user has taken note of the loss, or made it.
+    #[serde(skip)]
+    pub acknowledged: bool,
 }
 
 /// A plan and what it was made from.
@@ -136,7 +144,10 @@ pub fn plan(
         false => FileHistory::Skip,
     };
     let options = Options { scope, file_history };
-    let listing = source::list(roots, &options, progress)?;
+    progress.start("looking", 0, 0);
+    let listing = source::list(roots, &options, progress);
+    progress.finish();
+    let listing = listing?;
     let stored = apply::stored(repository)?;
     let plan = SyncPlan::new(&listing, &stored.files, options, reading);
     Ok(Prepared { plan, listing, stored })

@@ -12,8 +12,10 @@ use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
 use crate::repository::index::IndexEntry;
+use crate::repository::migrate;
 use crate::restore::{self, Conflict, Item, Place, RestorePlan, SessionLines, Times, Wanted};
 use crate::source::{Kind, Roots};
+use crate::ui::Format;
 
 /// List sessions, or give them back
 #[derive(Args, Clone, Debug)]
@@ -107,6 +109,12 @@ impl RestoreArgs {
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
+        if self.stdout && context.ui.format() == Format::Json {
+            let message = "`--stdout` gives the transcript itself, which is no JSON document";
+            return Err(Failure::new(ErrorKind::Usage, message)
+                .hint("leave --json out, or write a file with --to")
+                .into());
+        }
         let filter = self.filters.filter()?;
         match &self.session {
             Some(id) => self.one(&repository, id, &filter, context),
@@ -178,6 +186,9 @@ impl RestoreArgs {
         }
         // Only what displaces files writes to the backup.
         let _lock = self.force.then(|| repository.lock("restore")).transpose()?;
+        if self.force {
+            migrate::adopt(repository)?;
+        }
         let progress = context.ui.progress();
         restore::apply(repository, &plan, &*progress)
     }

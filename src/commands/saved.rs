@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::backend::Push;
 use crate::backup::BackupOutcome;
+use crate::sync::NewVersion;
 use crate::ui::words::{count, duration, size};
 use crate::ui::{Mark, Page, Report};
 
@@ -49,13 +50,13 @@ impl Saved {
 
     fn losses(&self, page: &mut Page<'_>) -> io::Result<()> {
         let outcome = &self.0.sync;
-        for version in &outcome.new_versions {
-            let id = &version.uuid;
-            let lost = count(version.lost_messages, "message");
-            page.mark(
-                Mark::Warn,
-                format!("{id} was rewritten at the source; {lost} only in an earlier version: claude-backup versions {id}"),
-            )?;
+        for version in outcome.new_versions.iter().filter(|version| !version.acknowledged) {
+            page.mark(Mark::Warn, rewritten(version))?;
+        }
+        if outcome.cut > 0 {
+            let cut = count(outcome.cut, "file");
+            let text = format!("{cut} cut back at the source; the backup keeps the longer ones");
+            page.mark(Mark::Warn, text)?;
         }
         if outcome.newly_gone > 0 {
             let gone = count(outcome.newly_gone, "file");
@@ -67,6 +68,20 @@ impl Saved {
             )?;
         }
         Ok(())
+    }
+}
+
+fn rewritten(version: &NewVersion) -> String {
+    let NewVersion { uuid, lost_messages, is_session, .. } = version;
+    match (is_session, lost_messages) {
+        (false, _) => format!("{uuid} was rewritten at the source; its earlier content is kept"),
+        (true, 0) => format!(
+            "{uuid} was rewritten at the source; its earlier content is kept: claude-backup versions {uuid}"
+        ),
+        (true, lost) => format!(
+            "{uuid} was rewritten at the source; {} only in an earlier version: claude-backup versions {uuid}",
+            count(*lost, "message")
+        ),
     }
 }
 

@@ -72,7 +72,9 @@ impl StatusReport {
         }
         if status.gone > 0 {
             let gone = count(status.gone, "session");
-            let text = format!("{gone} only in the backup: claude-backup restore --gone");
+            let since = status.gone_since.map(|time| when(time, self.env.now(), &self.env));
+            let since = since.map(|when| format!(", the first since {when}")).unwrap_or_default();
+            let text = format!("{gone} only in the backup{since}: claude-backup restore --gone");
             fields.push(("gone", Span::plain(text)));
         }
         if status.at_risk.sessions > 0 {

@@ -11,8 +11,8 @@ use super::Context;
 use super::which::Which;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
-use crate::repository::Repository;
 use crate::repository::ledger::{Content, Entry, Reason};
+use crate::repository::{Repository, migrate};
 use crate::restore;
 use crate::session::MachineSlug;
 use crate::sync;
@@ -42,6 +42,7 @@ impl VersionsArgs {
         if self.acknowledge {
             refuse_foreign(&repository, &machine)?;
             let _lock = repository.lock("versions")?;
+            migrate::adopt(&repository)?;
             sync::acknowledge(&repository, &entry.path)?;
             entry.acknowledged = true;
         }
@@ -69,6 +70,8 @@ struct VersionsReport {
     lost_messages: u64,
     acknowledged: bool,
     preferred: u32,
+    #[serde(skip)]
+    most_missed: Option<u32>,
     versions: Vec<VersionLine>,
     #[serde(skip)]
     env: Env,
@@ -105,6 +108,7 @@ impl VersionsReport {
             lost_messages: entry.lost_messages(),
             acknowledged: entry.acknowledged,
             preferred: entry.preferred().map_or(0, |version| version.number),
+            most_missed: entry.most_missed().map(|version| version.number),
             versions,
             env: env.clone(),
         }
@@ -150,17 +154,16 @@ impl Report for VersionsReport {
             ]);
         }
         page.table(&table)?;
-        if self.lost_messages == 0 {
-            return Ok(());
-        }
-        let (id, preferred) = (&self.uuid, self.preferred);
+        let Some(missed) = self.most_missed else { return Ok(()) };
+        let id = &self.uuid;
         let lost = count(self.lost_messages, "message");
+        let noted = if self.acknowledged { " (noted)" } else { "" };
         page.blank()?;
-        page.line(format!("The current version lacks {lost} that version {preferred} has"))?;
-        page.fields(&[
-            ("get it back", Span::plain(format!("claude-backup restore {id} --force"))),
-            ("keep it so", Span::plain(format!("claude-backup versions {id} --acknowledge"))),
-        ])
+        page.line(format!("The current version lacks {lost} that version {missed} has{noted}"))?;
+        let back = format!("claude-backup restore {id} --version {missed} --force");
+        let keep = format!("claude-backup versions {id} --acknowledge");
+        let ways = [("get it back", Span::plain(back)), ("keep it so", Span::plain(keep))];
+        page.fields(if self.acknowledged { &ways[..1] } else { &ways })
     }
 }
 

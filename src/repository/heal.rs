@@ -43,7 +43,28 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
         healing.put_in_place(&files)?;
     }
     healing.finish()?;
-    Ok(remove_if_exists(&file)?)
+    remove_if_exists(&file)?;
+    let left_main = repository.vault.return_to_main()?;
+    if left_main {
+        repository
+            .warn("the backup stood on another commit or branch; it is on `main` again".into());
+    }
+    if left_main || lacks_its_folder(repository)? {
+        everything(repository)?;
+    }
+    Ok(())
+}
+
+/// True where the work tree has lost what git has: this machine's ledgers or its projects.
+fn lacks_its_folder(repository: &Repository) -> Result<bool> {
+    let own = machine_folder(&repository.machine);
+    let folders = ["ledger", "projects"].map(|folder| format!("{own}/{folder}"));
+    for folder in folders.iter().filter(|folder| !repository.root().join(folder).is_dir()) {
+        if repository.vault.folder(folder)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Makes every file of this machine's folder what the commit says it is.
@@ -56,6 +77,11 @@ pub fn everything(repository: &Repository) -> Result<()> {
         if let Some(name) = file.text_path() {
             healing.write(name, &file)?;
         }
+    }
+    if healing.mended > 0 {
+        let count = healing.mended;
+        repository
+            .warn(format!("{count} missing or damaged files of the work tree were made again"));
     }
     healing.finish()
 }

@@ -185,24 +185,28 @@ impl Entry {
 
     /// The version that a plain restore gives: `None` is the current content.
     ///
-    /// That is the current one unless it lacks messages of an earlier one; then the fullest.
+    /// That is the current one unless it lacks messages of an earlier one that has no fewer; then
+    /// the fullest of those, the newest of equals.
     #[must_use]
     pub fn preferred(&self) -> Option<&Version> {
-        if self.lost_messages() == 0 {
-            return None;
-        }
-        self.fullest_of(|version| version.reason != Reason::Displaced)
+        let by_source = self.versions.iter().filter(|v| v.reason != Reason::Displaced);
+        let lacked = by_source.filter(|version| version.lost_messages > 0);
+        let fullest = lacked.max_by_key(|version| (version.content.messages(), version.number));
+        fullest.filter(|version| version.content.messages() >= self.content.messages())
+    }
+
+    /// The version that has the most messages that the current content lacks.
+    #[must_use]
+    pub fn most_missed(&self) -> Option<&Version> {
+        let missed = self.versions.iter().filter(|version| version.lost_messages > 0);
+        missed.max_by_key(|version| (version.lost_messages, version.number))
     }
 
     /// The version with the most messages, then bytes: `None` is the current content.
     #[must_use]
     pub fn fullest(&self) -> Option<&Version> {
-        self.fullest_of(|_| true)
-    }
-
-    fn fullest_of(&self, counts: impl Fn(&Version) -> bool) -> Option<&Version> {
         let weight = |content: &Content| (content.messages(), content.length);
-        let fullest = self.versions.iter().filter(|v| counts(v)).max_by_key(|v| weight(&v.content));
+        let fullest = self.versions.iter().max_by_key(|version| weight(&version.content));
         fullest.filter(|version| weight(&version.content) > weight(&self.content))
     }
 }
@@ -212,10 +216,12 @@ impl Entry {
 pub struct Ledger {
     /// Each file's line.
     pub entries: BTreeMap<EntryPath, Entry>,
+    /// Lines that this version cannot read, a newer one's, by path; they are written back as they are.
+    pub unread: BTreeMap<String, Vec<u8>>,
 }
 
 impl Ledger {
-    /// Reads a ledger's text; each damaged line is named, and the others are kept.
+    /// Reads a ledger's text; each line that cannot be read is named, and kept as it is.
     #[must_use]
     pub fn parse(text: &[u8]) -> (Self, Vec<String>) {
         let mut ledger = Self::default();
@@ -226,7 +232,10 @@ impl Ledger {
             }
             match parse_line(line) {
                 Ok(entry) => drop(ledger.entries.insert(entry.path.clone(), entry)),
-                Err(error) => damaged.push(format!("line {number}: {error:#}")),
+                Err(error) => {
+                    damaged.push(format!("line {number}: {error:#}"));
+                    ledger.unread.insert(path_of(line), line.to_vec());
+                }
             }
         }
         (ledger, damaged)
@@ -242,8 +251,19 @@ impl Ledger {
             serde_json::to_writer(&mut text, entry)?;
             text.push(b'\n');
         }
+        for line in self.unread.values() {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
         Ok(text)
     }
+}
+
+/// The path that a line is about, or the line itself where it names none.
+fn path_of(line: &[u8]) -> String {
+    let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+    let whole = || String::from_utf8_lossy(line).into_owned();
+    value["path"].as_str().map_or_else(whole, str::to_owned)
 }
 
 fn parse_line(line: &[u8]) -> Result<Entry> {

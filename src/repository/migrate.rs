@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use walkdir::WalkDir;
 
-use super::Repository;
 use super::layout::{EntryPath, machine_folder};
 use super::ledger::{Content, Entry, Ledger, StoredPart};
 use super::manifest::size_words;
 use super::older::Candidate;
 use super::revision::{Origin, Revision, Staged};
+use super::{Repository, ledger_folder};
 use crate::source::{Listing, Unreadable, deny};
-use crate::vault::ObjectId;
+use crate::vault::{FileMode, ObjectId};
 
 /// What was taken over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +65,13 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
     if vault.setting("layout")?.as_deref() == Some("4") {
         return Ok(Adopted::default());
     }
+    if vault.folder(&ledger_folder(&repository.machine))?.is_some() {
+        // A clone of our own layout: only this machine's settings are missing.
+        super::settings::settle_machine(vault, &repository.machine)?;
+        vault.set_setting("layout", "4")?;
+        return Ok(Adopted::default());
+    }
+    keep_schedule(repository)?;
     let mut adoption = Adoption::begin(repository)?;
     adoption.take_ledgers()?;
     for file in adoption.candidates() {
@@ -76,6 +83,16 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
     super::settings::settle_machine(vault, &repository.machine)?;
     vault.set_setting("layout", "4")?;
     Ok(adopted)
+}
+
+/// The old tool kept its schedule in the manifest alone.
+fn keep_schedule(repository: &Repository) -> Result<()> {
+    let schedule = repository.root_manifest().schedule;
+    let is_known = ["off", "daily", "6h", "hourly"].contains(&schedule.as_str());
+    if is_known && repository.vault.setting("schedule")?.is_none() {
+        repository.vault.set_setting("schedule", &schedule)?;
+    }
+    Ok(())
 }
 
 struct Adoption<'a> {
@@ -208,7 +225,10 @@ impl<'a> Adoption<'a> {
         let (file, content) = match candidate.inspect(&stored) {
             Ok(content) => (stored.clone(), content),
             Err(error) => match self.whole_in_history(candidate)? {
-                Some(found) => found,
+                Some(found) => {
+                    self.keep_torn(&path, &stored, &found.1)?;
+                    found
+                }
                 None => {
                     self.leave(stored, candidate, &error);
                     return Ok(());
@@ -216,6 +236,17 @@ impl<'a> Adoption<'a> {
             },
         };
         self.record(&path, candidate, &file, content)
+    }
+
+    /// A torn archive may go on where the whole one ends: it is kept beside it.
+    fn keep_torn(&mut self, path: &EntryPath, stored: &Path, content: &Content) -> Result<()> {
+        let (id, length) = ObjectId::of_file(stored)?;
+        if length == 0 {
+            return Ok(());
+        }
+        let torn = self.link(stored, id, length)?;
+        let name = content.files(path).first().map(|(name, _)| format!("{name}%damaged"));
+        self.revision.put(&name.context("one part")?, torn, FileMode::Plain)
     }
 
     fn leave(&mut self, stored: PathBuf, candidate: &Candidate, error: &anyhow::Error) {

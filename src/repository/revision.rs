@@ -106,6 +106,14 @@ impl<'a> Revision<'a> {
         Ok(self.ledger(&path.ledger())?.entries.get(path))
     }
 
+    /// True where a newer version of the program wrote the file's line.
+    ///
+    /// # Errors
+    /// Where its ledger cannot be read.
+    pub fn is_unread(&mut self, path: &EntryPath) -> Result<bool> {
+        Ok(self.ledger(&path.ledger())?.unread.contains_key(path.as_str()))
+    }
+
     /// Sets a file's line.
     ///
     /// # Errors

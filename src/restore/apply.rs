@@ -67,6 +67,7 @@ fn foreseen(item: &Item) -> Result<Done> {
     match &item.state {
         State::Free | State::Displaced => Ok(Done::Written),
         State::Same | State::Shorter | State::Other => Ok(Done::Skipped),
+        State::NoFile => bail!("something that is no file stands there; replace it with --force"),
         State::Forbidden(reason) => bail!("{reason}"),
     }
 }

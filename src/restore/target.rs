@@ -76,7 +76,7 @@ pub(super) fn state_of(target: &Target, content: &Content) -> Result<State> {
         return Ok(State::Forbidden("a folder stands there".into()));
     }
     if !found.is_file() {
-        return Ok(State::Other);
+        return Ok(State::NoFile);
     }
     Ok(match found.len().cmp(&content.length) {
         std::cmp::Ordering::Less => State::Shorter,

@@ -243,6 +243,11 @@ impl<'a> Run<'a> {
         }
         let mut jobs = Vec::new();
         for found in files {
+            if self.revision.is_unread(&found.path)? {
+                let error = "a newer version of claude-backup wrote its ledger line; update".into();
+                self.outcome.unreadable.push(Unreadable { path: found.file.path, error });
+                continue;
+            }
             jobs.push(self.job(&found.path.clone(), found)?);
         }
         let results = store_all(self.repository, &jobs, progress)?;
@@ -311,11 +316,18 @@ impl<'a> Run<'a> {
         let is_stored = !matches!(stored.verdict, Verdict::Same | Verdict::Seen | Verdict::Cut);
         outcome.config.files_synced += u64::from(kind.is_config() && is_stored);
         outcome.grown += u64::from(is_session && stored.verdict == Verdict::Grown);
+        outcome.cut += u64::from(stored.verdict == Verdict::Cut && stored.entry.is_some());
         if let Verdict::NewVersion { lost } = stored.verdict {
+            let acknowledged = stored.entry.as_ref().is_some_and(|entry| entry.acknowledged);
             let path = &job.found.path;
             let session = path.session().filter(|_| is_session);
             let uuid = session.map_or_else(|| path.to_string(), String::from);
-            outcome.new_versions.push(NewVersion { uuid, lost_messages: lost });
+            outcome.new_versions.push(NewVersion {
+                uuid,
+                lost_messages: lost,
+                is_session,
+                acknowledged,
+            });
         }
     }
 

@@ -93,7 +93,9 @@ fn style(files: &Arc<Files>, width: usize) -> ProgressStyle {
             let _ = write!(text, "{} %", percent(state.pos(), state.len(), &whole));
         })
         .with_key("amount", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = write!(text, "{} of {}", size(state.pos()), size(state.len().unwrap_or(0)));
+            if let Some(all) = state.len().filter(|all| *all > 0) {
+                let _ = write!(text, "{} of {}", size(state.pos()), size(all));
+            }
         })
         .with_key("left", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
             let _ = text.write_str(&time_left(state));
@@ -102,7 +104,10 @@ fn style(files: &Arc<Files>, width: usize) -> ProgressStyle {
 
 fn files_of(files: &Files) -> String {
     let (done, all) = (files.done.load(Ordering::Relaxed), files.all.load(Ordering::Relaxed));
-    format!("{} of {} files", grouped(done), grouped(all))
+    match all {
+        0 => format!("{} files", grouped(done)),
+        _ => format!("{} of {} files", grouped(done), grouped(all)),
+    }
 }
 
 /// By bytes, or by files where the bytes are not known beforehand.

@@ -60,27 +60,6 @@ pub fn size(bytes: u64) -> String {
     format!("{} {}", (tenths + 5) / 10, UNITS[unit])
 }
 
-/// A size in the short form that scripts know from `du -sh`, rounded up: `0`, `28K`, `1.2G`.
-#[must_use]
-pub fn human_du(bytes: u64) -> String {
-    if bytes == 0 {
-        return "0".into();
-    }
-    let mut divisor = 1024u128;
-    for unit in ["K", "M", "G", "T", "P"] {
-        let tenths = (u128::from(bytes) * 10).div_ceil(divisor);
-        if tenths < 100 {
-            return format!("{}.{}{unit}", tenths.max(10) / 10, tenths.max(10) % 10);
-        }
-        let whole = u128::from(bytes).div_ceil(divisor);
-        if whole < 1024 {
-            return format!("{whole}{unit}");
-        }
-        divisor *= 1024;
-    }
-    format!("{}E", u128::from(bytes).div_ceil(divisor))
-}
-
 /// A number with its noun in the right form: `1 session`, `2,134 sessions`, `3 copies`.
 #[must_use]
 pub fn count(number: u64, noun: &str) -> String {
@@ -183,23 +162,6 @@ mod tests {
             (u64::MAX, "16 EiB"),
         ] {
             assert_eq!(size(bytes), words, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn the_old_short_form_rounds_up() {
-        for (bytes, words) in [
-            (0, "0"),
-            (1, "1.0K"),
-            (4096, "4.0K"),
-            (28 * 1024, "28K"),
-            (28 * 1024 + 1, "29K"),
-            (380 * 1024 * 1024, "380M"),
-            (1_288_490_189, "1.3G"),
-            (1_048_575, "1.0M"),
-            (u64::MAX, "16E"),
-        ] {
-            assert_eq!(human_du(bytes), words, "{bytes}");
         }
     }
 

@@ -10,6 +10,9 @@ use super::object_id::ObjectId;
 use super::{Step, Vault};
 use crate::fs;
 
+/// The backup's branch.
+const MAIN: &str = "refs/heads/main";
+
 /// What `HEAD` names: a branch, or a commit where it is detached.
 pub(super) struct Branch {
     /// `refs/heads/main`; nothing where `HEAD` is detached.
@@ -34,7 +37,28 @@ impl Vault {
         let safe =
             name.as_ref().is_none_or(|name| name.starts_with("refs/") && !name.contains(".."));
         ensure!(safe, "`{}` names no branch", path.display());
+        // Whatever a curious checkout made of HEAD: the backup goes on where it is.
+        let name = if self.has_main() { Some(MAIN.to_owned()) } else { name };
         Ok(Branch { name })
+    }
+
+    /// Lets `HEAD` name the backup's branch again; true where it named something else.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn return_to_main(&self) -> Result<bool> {
+        let path = self.git_dir.join("HEAD");
+        let text = format!("ref: {MAIN}\n");
+        if !self.has_main() || fs_err::read_to_string(&path)? == text {
+            return Ok(false);
+        }
+        fs::write_atomic(&path, text.as_bytes(), fs::PRIVATE_FILE)?;
+        self.reopen()?;
+        Ok(true)
+    }
+
+    fn has_main(&self) -> bool {
+        self.repository().refname_to_id(MAIN).is_ok()
     }
 
     /// Moves the branch from one commit to another, durably and only if nobody moved it before.

@@ -469,3 +469,16 @@ fn files_below(folder: &Path) -> Vec<String> {
     files.sort();
     files
 }
+
+#[test]
+fn an_older_layout_is_read_before_it_is_taken_over() {
+    let old = Old::v32();
+    let sandbox = &old.sandbox;
+    sandbox.remove(".claude");
+    let list = sandbox.json(&["restore", "--list"]);
+    let ids = list["sessions"].as_array().unwrap().iter().map(|session| session["uuid"].as_str());
+    assert!(ids.into_iter().any(|id| id == Some(A)), "{list}");
+    assert_eq!(sandbox.json(&["peek", A])["messageCount"], 6);
+    sandbox.json(&["restore", A]);
+    old.assert_restorable(A, &conversation(A, 0..6));
+}

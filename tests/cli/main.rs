@@ -21,6 +21,7 @@ mod moves;
 mod names;
 mod namesakes;
 mod peek;
+mod regressions;
 mod restore;
 mod sandbox;
 mod secrets;
