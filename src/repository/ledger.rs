@@ -157,6 +157,11 @@ impl Content {
         if is_executable { FileMode::Executable } else { FileMode::Plain }
     }
 
+    /// Messages in it, or bytes where they are not counted.
+    fn fullness(&self) -> u64 {
+        self.session.as_ref().map_or(self.length, |session| session.messages)
+    }
+
     /// Messages in it, for a transcript.
     #[must_use]
     pub fn messages(&self) -> u64 {
@@ -191,8 +196,13 @@ impl Entry {
     pub fn preferred(&self) -> Option<&Version> {
         let by_source = self.versions.iter().filter(|v| v.reason != Reason::Displaced);
         let lacked = by_source.filter(|version| version.lost_messages > 0);
-        let fullest = lacked.max_by_key(|version| (version.content.messages(), version.number));
-        fullest.filter(|version| version.content.messages() >= self.content.messages())
+        let fullest = lacked.max_by_key(|version| (version.content.fullness(), version.number));
+        let is_no_less = |version: &&Version| match self.content.session {
+            Some(_) => version.content.fullness() >= self.content.fullness(),
+            // Bytes are a poor measure: only what has more of them comes first.
+            None => version.content.fullness() > self.content.fullness(),
+        };
+        fullest.filter(is_no_less)
     }
 
     /// The version that has the most messages that the current content lacks.

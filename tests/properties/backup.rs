@@ -66,16 +66,17 @@ fn read_line(sandbox: &Sandbox, work_tree: WorkTree, path: &str, line: &Value) -
     Stored { current, preferred, is_gone: !line["goneSince"].is_null(), versions }
 }
 
-/// The fullest version, where the present content lost messages to others than a restore.
+/// The fullest version that has messages which the present content lacks, if it has no fewer in all.
 fn preferred(line: &Value) -> Option<u32> {
-    let weight =
-        |c: &Value| (c["session"]["messages"].as_u64().unwrap_or(0), c["length"].as_u64().unwrap());
-    let versions = line["versions"].as_array()?.iter().filter(|v| v["reason"] != "displaced");
-    let versions: Vec<&Value> = versions.collect();
-    versions.iter().find(|version| version["lostMessages"].as_u64().unwrap() > 0)?;
-    let fullest = versions.into_iter().max_by_key(|version| weight(version))?;
-    let number = u32::try_from(fullest["number"].as_u64().unwrap()).unwrap();
-    (weight(fullest) > weight(line)).then_some(number)
+    let messages = |c: &Value| c["session"]["messages"].as_u64();
+    let fullness = |c: &Value| messages(c).or(c["length"].as_u64()).unwrap();
+    let number = |c: &Value| u32::try_from(c["number"].as_u64().unwrap()).unwrap();
+    let versions = line["versions"].as_array()?.iter();
+    let lacked =
+        versions.filter(|v| v["reason"] != "displaced" && v["lostMessages"].as_u64().unwrap() > 0);
+    let fullest = lacked.max_by_key(|version| (fullness(version), number(version)))?;
+    let least = fullness(line) + u64::from(messages(line).is_none());
+    (fullness(fullest) >= least).then(|| number(fullest))
 }
 
 fn decode(sandbox: &Sandbox, work_tree: WorkTree, path: &str, content: &Value) -> Vec<u8> {
