@@ -144,7 +144,7 @@ pub struct FileFailure {
 pub enum Place {
     /// Back to their names below this Claude home.
     Home(PathBuf),
-    /// Below this folder, named from the project's folder on.
+    /// Below this folder, by their names below the project's folder.
     Folder(PathBuf),
     /// The transcript alone, as this file.
     File(PathBuf),

@@ -77,12 +77,6 @@ impl MachineSlug {
         let slug: String = slug.trim_matches('-').chars().take(64).collect();
         Self(if slug.is_empty() { "unknown".into() } else { slug })
     }
-
-    /// The next name for a second machine of the same host name: `mac`, `mac-2`, `mac-3`.
-    #[must_use]
-    pub fn numbered(&self, number: u32) -> Self {
-        Self(format!("{}-{number}", self.0))
-    }
 }
 
 fn is_one_component(name: &str) -> bool {

@@ -39,7 +39,7 @@ pub struct IndexEntry {
     pub machine: String,
     /// Bytes of its archive.
     pub size_bytes: u64,
-    /// When its present content was stored, RFC 3339, UTC, whole seconds.
+    /// When it was last found at the source, as of its last change; RFC 3339, UTC, whole seconds.
     pub backed_up_at: String,
     /// The true path of its working folder, from its records.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -219,7 +219,7 @@ pub fn form(path: &EntryPath, kind: Kind) -> Form {
     }
 }
 
-/// The file names, below the machine's folder, of the `count` parts of what is kept at `base`.
+/// The file name, below the machine's folder, of one part of what is kept at `base`.
 ///
 /// ```text
 /// projects/p/u.jsonl  →  projects/p/u.jsonl.gz, projects/p/u.jsonl.002.gz, …

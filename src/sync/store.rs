@@ -332,8 +332,7 @@ impl Task<'_> {
         })
     }
 
-    /// The next number whose place is free: versions of a file that moved away stay where they are,
-    /// and another file may have its old name now.
+    /// The next number whose place is free: another file may have had this name, and versions there.
     fn place_for_version(&self, entry: &Entry) -> Result<(u32, String)> {
         let repository = self.store.repository;
         let folder = machine_folder(&repository.machine);

@@ -1,7 +1,6 @@
 //! What is in the repository: the newest commit, its files, a file's history.
 
 use std::collections::HashSet;
-use std::io::{Cursor, Read};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -123,14 +122,6 @@ impl Vault {
     /// Where it is missing or damaged.
     pub fn read(&self, id: ObjectId) -> Result<Vec<u8>> {
         self.read_kind(id, ObjectKind::Blob)
-    }
-
-    /// A blob as a stream; its bytes were checked before the first is given out.
-    ///
-    /// # Errors
-    /// Where it is missing or damaged.
-    pub fn reader(&self, id: ObjectId) -> Result<Box<dyn Read>> {
-        Ok(Box::new(Cursor::new(self.read(id)?)))
     }
 
     /// The contents that a path had, newest first, each with the time of the commit that brought it.

@@ -145,3 +145,21 @@ fn a_ledger_line_of_a_newer_version_is_neither_lost_nor_written_over() {
 fn a_transcript_is_no_json_document() {
     saved().run(&["restore", ID, "--stdout", "--json"]).fails(2);
 }
+
+#[test]
+fn what_another_machines_session_displaced_stays_a_version() {
+    let sandbox = Sandbox::new();
+    sandbox.write_session("-q", "22222222-2222-4222-8222-222222222222", 2).init();
+    sandbox.as_machine("other", |other| {
+        other.write_session("-p", ID, 20).sync();
+        other.remove(other.session("-p", ID));
+    });
+    let local = "what this machine wrote and never saved\n";
+    sandbox.write(sandbox.session("-p", ID), local);
+    sandbox.run(&["restore", ID, "--machine", "other", "--force"]).success();
+    assert_eq!(transcript(&sandbox), conversation(ID, 0..20));
+    sandbox.sync();
+    let arguments = ["restore", ID, "--machine", "test-host", "--version", "1", "--stdout"];
+    assert_eq!(sandbox.output_of(&arguments), local.as_bytes());
+    sandbox.assert_git_clean();
+}
