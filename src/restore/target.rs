@@ -75,10 +75,11 @@ pub(super) fn state_of(target: &Target, content: &Content) -> Result<State> {
     if found.is_dir() {
         return Ok(State::Forbidden("a folder stands there".into()));
     }
-    if !found.is_file() {
+    // A link of the user's own, as into a folder of settings, stands for its end.
+    let Some(end) = path.metadata().ok().filter(std::fs::Metadata::is_file) else {
         return Ok(State::NoFile);
-    }
-    Ok(match found.len().cmp(&content.length) {
+    };
+    Ok(match end.len().cmp(&content.length) {
         std::cmp::Ordering::Less => State::Shorter,
         std::cmp::Ordering::Greater => State::Other,
         std::cmp::Ordering::Equal => match fs_err::File::open(&path).and_then(Hash::of) {

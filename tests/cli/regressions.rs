@@ -59,13 +59,26 @@ fn a_link_in_a_sessions_place_is_replaced_and_never_read() {
     let sandbox = saved();
     sandbox.write(".ssh/id_rsa", "THE PRIVATE KEY").remove(sandbox.session("-p", ID));
     std::os::unix::fs::symlink(sandbox.home(".ssh/id_rsa"), sandbox.session("-p", ID)).unwrap();
-    sandbox.run(&["restore", "--all"]).fails(1);
     sandbox.run(&["restore", ID, "--force"]).success();
     assert_eq!(transcript(&sandbox), conversation(ID, 0..20));
     assert_eq!(fs::read(sandbox.home(".ssh/id_rsa")).unwrap(), b"THE PRIVATE KEY");
     let objects = sandbox.git(&["cat-file", "--batch-all-objects", "--batch"]);
     assert!(!objects.contains("THE PRIVATE KEY"));
     assert!(!sandbox.stored("versions").exists(), "nothing was kept of it");
+}
+
+#[test]
+fn a_link_to_the_same_settings_is_in_place_and_a_link_to_nothing_is_named() {
+    let sandbox = saved();
+    sandbox.write("dotfiles/CLAUDE.md", "be kind").write(".claude/loop.md", "again");
+    std::os::unix::fs::symlink(sandbox.home("dotfiles/CLAUDE.md"), sandbox.claude("CLAUDE.md"))
+        .unwrap();
+    sandbox.sync();
+    assert_eq!(sandbox.json(&["restore", "--all"])["files"]["skipped"], 3);
+    sandbox.remove(".claude/loop.md");
+    std::os::unix::fs::symlink("/nowhere/x", sandbox.claude("loop.md")).unwrap();
+    let screen = sandbox.run(&["restore", "--all"]).fails(1).screen();
+    assert!(screen.contains("loop.md: something that is no file stands there"), "{screen}");
 }
 
 #[test]
