@@ -181,7 +181,10 @@ impl Task<'_> {
     /// The same bytes: the line changes only where the file came back, moved, or has other bits.
     fn same(&mut self, entry: &Entry, survey: &Survey, resume: Option<Resume>) -> Result<Stored> {
         let has_other_bits = self.source.stat.mode != entry.content.mode;
-        if has_other_bits && entry.content.form == Form::Plain {
+        let may_run = |mode: u32| mode & 0o100 != 0;
+        let is_plain = entry.content.form == Form::Plain;
+        // Git knows of no other bits; the rest stands in the ledger.
+        if is_plain && may_run(self.source.stat.mode) != may_run(entry.content.mode) {
             return self.update(entry, survey);
         }
         let is_news = has_other_bits

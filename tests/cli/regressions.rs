@@ -176,3 +176,16 @@ fn what_another_machines_session_displaced_stays_a_version() {
     assert_eq!(sandbox.output_of(&arguments), local.as_bytes());
     sandbox.assert_git_clean();
 }
+
+#[test]
+fn what_was_just_restored_is_nothing_new() {
+    let sandbox = saved();
+    let script = sandbox.claude(format!("projects/-p/{ID}/workflows/scripts/check.js"));
+    sandbox.write(&script, "check()");
+    crate::sandbox::set_mode(&script, 0o644);
+    sandbox.sync();
+    sandbox.remove(".claude").sync();
+    sandbox.run(&["restore", "--all"]).success();
+    let outcome = sandbox.sync();
+    assert_eq!((&outcome["files"]["updated"], &outcome["bytesStored"]), (&0.into(), &0.into()));
+}
