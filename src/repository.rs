@@ -312,20 +312,28 @@ impl Repository {
         committed.and_then(|text| Manifest::parse(&text).ok()).unwrap_or(manifest)
     }
 
-    /// Puts a machine's manifest back where the work tree lost or damaged it.
+    /// A machine's manifest, put back first where the work tree lost or damaged it.
     ///
     /// # Errors
     /// Where git cannot be read or the file cannot be written.
-    pub fn mend_machine_manifest(&self, machine: &MachineSlug) -> Result<()> {
+    pub fn mended_manifest(&self, machine: &MachineSlug) -> Result<Manifest> {
         let path = self.work_file(machine, "manifest.json");
-        let present = read_if_exists(&path)?;
-        if present.is_some_and(|text| Manifest::parse(&text).is_ok()) {
-            return Ok(());
+        let present = read_if_exists(&path)?.and_then(|text| Manifest::parse(&text).ok());
+        if let Some(manifest) = present {
+            return Ok(manifest);
         }
-        match self.committed_manifest(machine)? {
-            Some(text) => self.write_file(&path, &text, PRIVATE_FILE),
-            None => Ok(()),
+        if let Some(text) = self.committed_manifest(machine)? {
+            self.write_file(&path, &text, PRIVATE_FILE)?;
         }
+        Ok(self.machine_manifest(machine))
+    }
+
+    /// Replaces the root manifest.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn write_root_manifest(&self, manifest: &Manifest) -> Result<()> {
+        self.write_file(&self.root.join("manifest.json"), &manifest.to_text()?, PRIVATE_FILE)
     }
 
     fn committed_manifest(&self, machine: &MachineSlug) -> Result<Option<Vec<u8>>> {

@@ -114,9 +114,6 @@ pub struct RestoreOutcome {
     pub failures: Vec<FileFailure>,
     /// Files that were left alone although the backup has more of them.
     pub longer_in_backup: Vec<String>,
-    /// The written files.
-    #[serde(skip)]
-    pub written: Vec<PathBuf>,
 }
 
 /// Counts of files.
@@ -206,7 +203,7 @@ pub fn plan_all(
     let owners = owners_of_sessions(repository, &machines)?;
     let home_machine = only.unwrap_or(&repository.machine);
     let mut plan = RestorePlan::default();
-    let mut taken = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     for machine in &machines {
         for (_, ledger) in repository.all_lines(machine)? {
             for (path, entry) in ledger.entries {
@@ -215,7 +212,7 @@ pub fn plan_all(
                     None if path.project().is_some() => machine,
                     None => home_machine,
                 };
-                let is_wanted = owner == machine && taken.insert(path.clone(), ()).is_none();
+                let is_wanted = owner == machine && taken.insert(path.clone());
                 if is_wanted {
                     let target = Target::below(home, &path.to_source());
                     let content = choose(&entry, Wanted::Best)?.clone();

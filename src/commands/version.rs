@@ -4,10 +4,8 @@ use std::io;
 
 use serde::Serialize;
 
+pub use crate::repository::manifest::VERSION;
 use crate::ui::{Page, Report};
-
-/// The version of this program, such as `4.0.0`.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version alone.
 #[derive(Debug, Default, Serialize)]

@@ -302,9 +302,20 @@ impl Hash {
     ///
     /// # Errors
     /// As reading does.
-    pub fn of(mut reader: impl Read) -> io::Result<(Self, u64)> {
+    pub fn of(reader: impl Read) -> io::Result<(Self, u64)> {
+        Self::of_each(reader, |_| Ok(()))
+    }
+
+    /// The same, while `each` sees the bytes as they pass.
+    ///
+    /// # Errors
+    /// As reading and `each` do.
+    pub fn of_each(
+        mut reader: impl Read,
+        mut each: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<(Self, u64)> {
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 17];
+        let mut buffer = vec![0; 1 << 18];
         let mut length = 0;
         loop {
             let count = reader.read(&mut buffer)?;
@@ -312,6 +323,7 @@ impl Hash {
                 return Ok((Self::from(hasher), length));
             }
             hasher.update(&buffer[..count]);
+            each(&buffer[..count])?;
             length += count as u64;
         }
     }

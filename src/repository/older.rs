@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use sha2::{Digest, Sha256};
 
 use super::layout::{EntryPath, Form};
 use super::ledger::{Content, Entry, Hash, StoredPart, Unknown};
@@ -74,7 +73,10 @@ impl Candidate {
             _ => Box::new(ArchiveReader::open(vec![file.to_path_buf()])),
         };
         let mut scanner = (self.kind == Kind::Transcript).then(Scanner::new);
-        let (sha256, uncompressed) = read(&mut reader, scanner.as_mut())?;
+        let (sha256, uncompressed) = Hash::of_each(&mut reader, |bytes| {
+            scanner.iter_mut().for_each(|scanner| scanner.feed(bytes));
+            Ok(())
+        })?;
         let form = match self.form {
             Form::Gzip if archive::inspect(file, 1, 0)?.is_some() => Form::Sectioned,
             form => form,
@@ -91,22 +93,5 @@ impl Candidate {
             modified: Stat::of(&metadata).modified(),
             session: scanner.map(Scanner::finish),
         })
-    }
-}
-
-fn read(reader: &mut dyn Read, mut scanner: Option<&mut Scanner>) -> Result<(Hash, u64)> {
-    let mut hasher = Sha256::new();
-    let mut length = 0;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let count = reader.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((Hash::from(hasher), length));
-        }
-        hasher.update(&buffer[..count]);
-        length += count as u64;
-        if let Some(scanner) = &mut scanner {
-            scanner.feed(&buffer[..count]);
-        }
     }
 }

@@ -210,12 +210,12 @@ impl<'a> Revision<'a> {
     ///
     /// # Errors
     /// Before the branch moves: nothing has changed. After: the next run finishes the rest.
-    pub fn commit(mut self, manifest: &Manifest, size: &str) -> Result<Option<ObjectId>> {
+    pub fn commit(&mut self, manifest: &Manifest, size: &str) -> Result<Option<ObjectId>> {
         // The first commit is made in any case: it says which files of the folder are not git's.
         if self.is_empty() && self.repository.vault.head()?.is_some() {
             return Ok(None);
         }
-        for name in std::mem::take(&mut self.touched) {
+        for name in self.touched.clone() {
             let text = self.ledger(&name)?.to_text()?;
             self.put_text(&name.file(), &text)?;
         }

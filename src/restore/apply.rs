@@ -6,7 +6,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::{FileFailure, Item, RestoreOutcome, RestorePlan, State, Times};
 use crate::error::{ErrorKind, Failure};
@@ -16,8 +15,6 @@ use crate::repository::Repository;
 use crate::repository::ledger::Hash;
 use crate::source::{Kind, SourceFile, Stat};
 use crate::sync::{Found, store_displaced};
-
-const BUFFER: usize = 1 << 18;
 
 /// Writes what a plan says.
 ///
@@ -108,7 +105,7 @@ fn restore(
     }
     let mut file = new_beside(&item.target)?;
     let bytes = repository.open_content(&item.machine, &item.entry.path, &item.content)?;
-    let (length, hash) = copy(bytes, file.as_file_mut(), progress)
+    let (hash, length) = copy(bytes, file.as_file_mut(), progress)
         .with_context(|| format!("`{}`", item.entry.path))?;
     if length != item.content.length || hash != item.content.sha256 {
         bail!("the backup's copy of `{}` is damaged", item.entry.path);
@@ -140,26 +137,11 @@ pub(super) fn stat_of(target: &Path) -> Option<Stat> {
     target.symlink_metadata().ok().map(|found| Stat::of(&found))
 }
 
-fn copy(
-    mut from: impl Read,
-    to: &mut impl Write,
-    progress: &dyn Progress,
-) -> io::Result<(u64, Hash)> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; BUFFER];
-    let mut length = 0;
-    loop {
-        if progress.interrupted() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((length, Hash::from(hasher)));
-        }
-        to.write_all(&buffer[..count])?;
-        hasher.update(&buffer[..count]);
-        length += count as u64;
-    }
+fn copy(from: impl Read, to: &mut impl Write, progress: &dyn Progress) -> io::Result<(Hash, u64)> {
+    Hash::of_each(from, |bytes| match progress.interrupted() {
+        true => Err(io::Error::other("interrupted")),
+        false => to.write_all(bytes),
+    })
 }
 
 /// Sessions and what belongs to them are their owner's alone, as the agent makes them; what the
@@ -171,39 +153,50 @@ fn mode_of(item: &Item) -> u32 {
     }
 }
 
+/// What became of a file; of a session, the gravest of what became of its files.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Skipped,
+    Restored,
+    Failed,
+}
+
+impl Fate {
+    fn of(result: &Result<Done>) -> Self {
+        match result {
+            Ok(Done::Skipped) => Self::Skipped,
+            Ok(Done::Written) => Self::Restored,
+            Err(_) => Self::Failed,
+        }
+    }
+}
+
 fn outcome(results: Vec<(&Item, Result<Done>)>) -> RestoreOutcome {
     let mut outcome = RestoreOutcome::default();
-    let mut sessions: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    let mut sessions: BTreeMap<String, Fate> = BTreeMap::new();
     let mut longer = BTreeSet::new();
     for (item, result) in results {
-        let (count, word) = match &result {
-            Ok(Done::Written) => (&mut outcome.files.restored, "restored"),
-            Ok(Done::Skipped) => (&mut outcome.files.skipped, "skipped"),
-            Err(_) => (&mut outcome.files.failed, "failed"),
-        };
-        *count += 1;
-        outcome.displaced += u64::from(word == "restored" && item.state == State::Displaced);
+        let fate = Fate::of(&result);
+        match fate {
+            Fate::Skipped => outcome.files.skipped += 1,
+            Fate::Restored => outcome.files.restored += 1,
+            Fate::Failed => outcome.files.failed += 1,
+        }
+        outcome.displaced += u64::from(fate == Fate::Restored && item.state == State::Displaced);
         if let Some(id) = item.entry.path.session() {
-            sessions.entry(format!("{}/{id}", item.machine)).or_default().push(word);
+            let session = sessions.entry(format!("{}/{id}", item.machine)).or_insert(fate);
+            *session = fate.max(*session);
             if item.state == State::Shorter {
                 longer.insert(String::from(id));
             }
         }
-        match result {
-            Ok(Done::Written) => outcome.written.push(item.target.clone()),
-            Ok(Done::Skipped) => {}
-            Err(error) => outcome.failures.push(failure(&item.target, &error)),
-        }
+        outcome.failures.extend(result.err().map(|error| failure(&item.target, &error)));
     }
-    for words in sessions.values() {
-        match () {
-            () if words.contains(&"failed") => outcome.failed += 1,
-            () if words.contains(&"restored") => outcome.restored += 1,
-            () => outcome.skipped += 1,
-        }
-    }
+    let sessions_with = |fate| sessions.values().filter(|f| **f == fate).count() as u64;
+    outcome.failed = sessions_with(Fate::Failed);
+    outcome.restored = sessions_with(Fate::Restored);
+    outcome.skipped = sessions_with(Fate::Skipped);
     outcome.longer_in_backup = longer.into_iter().collect();
-    outcome.written.sort();
     outcome.failures.sort_by(|a, b| a.path.cmp(&b.path));
     outcome
 }

@@ -1,14 +1,12 @@
 //! A plan carried out: files stored side by side, ledgers brought up to date, one commit.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::plan::{Change, Found, SyncPlan};
 use super::store::{Job, Step, Store, Stored, Verdict};
-use super::totals::{keep_last_run, machine_manifest, totals_of};
+use super::totals::{Occasion, machine_manifest, totals_of, write_root_manifest};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
 use crate::archive;
 use crate::error::{ErrorKind, Failure};
@@ -16,7 +14,7 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::cache::{Cache, Known};
 use crate::repository::layout::{EntryPath, Form, form};
-use crate::repository::ledger::{Entry, Ledger};
+use crate::repository::ledger::Entry;
 use crate::repository::manifest::{parse_stamp, size_words};
 use crate::repository::revision::Revision;
 use crate::source::{Kind, Listing, Scope, Unreadable};
@@ -64,7 +62,7 @@ pub fn apply(
         run.mark_gone(&path)?;
     }
     run.clear_the_way()?;
-    run.finish()
+    run.finish(Occasion::Backup)
 }
 
 /// A plan's changes by what they ask for.
@@ -101,7 +99,6 @@ pub fn store_displaced(
     files: Vec<Found>,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let before = repository.root_manifest();
     let listing = Listing::default();
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
     let store = Store::new(repository, progress)?;
@@ -120,8 +117,7 @@ pub fn store_displaced(
         }
         run.acknowledge(&path)?;
     }
-    run.finish()?;
-    keep_last_run(repository, before)
+    run.finish(Occasion::Beside).map(drop)
 }
 
 /// Remembers that the user knows of the messages that a session's current content lacks.
@@ -129,11 +125,9 @@ pub fn store_displaced(
 /// # Errors
 /// Where the repository cannot be written.
 pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
-    let before = repository.root_manifest();
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
     run.acknowledge(path)?;
-    run.finish()?;
-    keep_last_run(repository, before)
+    run.finish(Occasion::Beside).map(drop)
 }
 
 /// A larger file keeps all cores busy by itself; see `archive::write`.
@@ -352,6 +346,9 @@ impl<'a> Run<'a> {
 
     /// Where a file became a folder, or a folder a file, what is gone makes room for what is there.
     fn clear_the_way(&mut self) -> Result<()> {
+        if self.learned == Learned::Nothing {
+            return Ok(());
+        }
         let gone = |known: &Known| known.gone;
         let is_plain = |path: &EntryPath, known: &Known| form(path, known.kind) == Form::Plain;
         let files = self.cache.files.iter().filter(|(_, known)| gone(known));
@@ -388,22 +385,22 @@ impl<'a> Run<'a> {
     }
 
     /// Commits, then brings manifests, index and cache up to date.
-    fn finish(mut self) -> Result<SyncOutcome> {
+    fn finish(mut self, occasion: Occasion) -> Result<SyncOutcome> {
         let repository = self.repository;
-        let changed: BTreeMap<_, Ledger> =
-            self.revision.changed_ledgers().map(|(n, l)| (n.clone(), l.clone())).collect();
-        for (name, ledger) in &changed {
+        for (name, ledger) in self.revision.changed_ledgers() {
             self.cache.totals.insert(name.clone(), totals_of(ledger));
         }
-        let mut index = (!changed.is_empty()).then(|| repository.index()).transpose()?;
-        let mut manifest = machine_manifest(repository, &self.cache, self.now)?;
+        let has_changes = self.revision.changed_ledgers().next().is_some();
+        let mut index = has_changes.then(|| repository.index()).transpose()?;
+        let manifest = machine_manifest(repository, &self.cache, self.now)?;
         let commit = self.revision.commit(&manifest, &size_words(manifest.sessions.size_bytes))?;
         if commit.is_some() || self.learned == Learned::Something {
             self.cache.tree = repository.machine_tree(&repository.machine)?;
             self.cache.save(&repository.vault.private_dir()?)?;
         }
         if let Some(index) = &mut index {
-            for (name, ledger) in changed.iter().filter(|(name, _)| name.is_projects()) {
+            let changed = self.revision.changed_ledgers();
+            for (name, ledger) in changed.filter(|(name, _)| name.is_projects()) {
                 index.replace(&repository.machine, name, ledger);
             }
             index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
@@ -414,7 +411,7 @@ impl<'a> Run<'a> {
         self.outcome.commit = commit.map(|id| id.to_string());
         self.outcome.gone_at_source = self.cache.files.values().filter(|k| k.gone).count() as u64;
         self.outcome.total_sessions = manifest.sessions.files;
-        super::totals::write_root_manifest(repository, &mut manifest, &self.outcome, self.now)?;
+        write_root_manifest(repository, manifest, &self.outcome, occasion)?;
         Ok(self.outcome)
     }
 }

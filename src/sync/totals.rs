@@ -4,7 +4,6 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::SyncOutcome;
-use crate::fs::PRIVATE_FILE;
 use crate::repository::Repository;
 use crate::repository::cache::{Cache, Totals};
 use crate::repository::ledger::Ledger;
@@ -69,32 +68,45 @@ pub(super) fn sums_of(cache: &Cache) -> (ConfigTotals, SessionTotals) {
     (config, sessions)
 }
 
-/// The root manifest: this machine's, the run's result, and a line for each machine.
+/// What a change of the backup was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A backup, which is the last one from now on.
+    Backup,
+    /// Something beside one: the last backup stays the last one.
+    Beside,
+}
+
+/// The root manifest: this machine's, the last run's result, and a line for each machine.
 pub(super) fn write_root_manifest(
     repository: &Repository,
-    manifest: &mut Manifest,
+    mut manifest: Manifest,
     outcome: &SyncOutcome,
-    now: DateTime<Utc>,
+    occasion: Occasion,
 ) -> Result<()> {
     let mut root = repository.root_manifest();
     manifest.unknown.append(&mut root.unknown);
     manifest.machine_id = String::new();
     let mut lines = Vec::new();
     for machine in repository.machines()? {
-        repository.mend_machine_manifest(&machine)?;
-        lines.push(repository.machine_manifest(&machine).line(machine.as_str()));
+        lines.push(repository.mended_manifest(&machine)?.line(machine.as_str()));
     }
     lines.sort_by(|a, b| a.slug.cmp(&b.slug));
     manifest.machines = Some(lines);
+    match occasion {
+        Occasion::Backup => manifest.last_run = Some(last_run(&manifest.last_sync, outcome)),
+        Occasion::Beside => {
+            manifest.last_run = root.last_run;
+            manifest.last_sync = root.last_sync;
+        }
+    }
+    repository.write_root_manifest(&manifest)
+}
+
+fn last_run(at: &str, outcome: &SyncOutcome) -> LastRun {
     let unreadable = outcome.unreadable.len() as u64;
-    manifest.last_run = Some(LastRun {
-        at: stamp(now),
-        result: if unreadable == 0 { "ok" } else { "incomplete" }.into(),
-        error: None,
-        unreadable,
-    });
-    let path = repository.root().join("manifest.json");
-    repository.write_file(&path, &manifest.to_text()?, PRIVATE_FILE)
+    let result = if unreadable == 0 { "ok" } else { "incomplete" };
+    LastRun { at: at.into(), result: result.into(), error: None, unreadable }
 }
 
 /// Notes in the root manifest that a run failed, and why.
@@ -109,15 +121,5 @@ pub fn record_failure(repository: &Repository, error: &anyhow::Error) -> Result<
         error: Some(format!("{error:#}")),
         unreadable: 0,
     });
-    let path = repository.root().join("manifest.json");
-    repository.write_file(&path, &root.to_text()?, PRIVATE_FILE)
-}
-
-/// What is stored beside a backup is no backup: the last one stays the last one.
-pub(super) fn keep_last_run(repository: &Repository, before: Manifest) -> Result<()> {
-    let mut root = repository.root_manifest();
-    root.last_run = before.last_run;
-    root.last_sync = before.last_sync;
-    let path = repository.root().join("manifest.json");
-    repository.write_file(&path, &root.to_text()?, PRIVATE_FILE)
+    repository.write_root_manifest(&root)
 }
