@@ -25,6 +25,12 @@ pub enum ErrorKind {
     Ambiguous,
     /// Something else is where a file should go.
     Exists,
+    /// A remote cannot be reached.
+    Unreachable,
+    /// A remote does not let us in.
+    Unauthorized,
+    /// A remote or its host does not take what it is given.
+    Refused,
     /// Stopped by the user.
     Interrupted,
 }
@@ -34,7 +40,13 @@ impl ErrorKind {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Failed | Self::NotFound | Self::Ambiguous | Self::Exists => 1,
+            Self::Failed
+            | Self::NotFound
+            | Self::Ambiguous
+            | Self::Exists
+            | Self::Unreachable
+            | Self::Unauthorized
+            | Self::Refused => 1,
             Self::Usage => 2,
             Self::NoRepository => 10,
             Self::Locked => 11,

@@ -23,6 +23,7 @@ mod pack_index;
 mod pack_list;
 mod read;
 mod settings;
+pub mod transport;
 mod tree;
 
 use std::path::{Path, PathBuf};
