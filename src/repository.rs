@@ -5,6 +5,7 @@ pub mod find;
 mod foreign;
 pub mod heal;
 pub mod index;
+mod integrate;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
@@ -24,7 +25,7 @@ use self::index::Index;
 use self::layout::{LedgerName, MACHINES, machine_folder};
 use self::ledger::{Content, Ledger};
 use self::lock::{Lock, Owner};
-use self::manifest::Manifest;
+use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
 use crate::archive::ArchiveReader;
 use crate::env::Env;
@@ -32,6 +33,8 @@ use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_by_way_of};
 use crate::session::MachineSlug;
 use crate::vault::{ObjectId, Vault};
+
+pub use self::integrate::SEEN;
 
 /// An open backup folder.
 pub struct Repository {
@@ -326,6 +329,19 @@ impl Repository {
             self.write_file(&path, &text, PRIVATE_FILE)?;
         }
         Ok(self.machine_manifest(machine))
+    }
+
+    /// A line for each machine, sorted by name.
+    ///
+    /// # Errors
+    /// Where a machine's manifest cannot be read.
+    pub fn machine_lines(&self) -> Result<Vec<MachineLine>> {
+        let mut lines = Vec::new();
+        for machine in self.machines()? {
+            lines.push(self.mended_manifest(&machine)?.line(machine.as_str()));
+        }
+        lines.sort_by(|a, b| a.slug.cmp(&b.slug));
+        Ok(lines)
     }
 
     /// Replaces the root manifest.

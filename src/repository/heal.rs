@@ -1,7 +1,7 @@
 //! Bringing the work tree and the index up to the newest commit: after a crash, or on request.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -36,14 +36,8 @@ impl Journal {
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     let stage = repository.stage_dir()?;
     fs_err::remove_dir_all(&stage)?;
-    let file = journal_file(repository)?;
-    let mut healing = Healing::new(repository);
-    if let Some(text) = read_if_exists(&file)? {
-        let Journal(files) = serde_json::from_slice(&text).unwrap_or_default();
-        healing.put_in_place(&files)?;
-    }
-    healing.finish()?;
-    remove_if_exists(&file)?;
+    by_journal(repository)?;
+    super::settings::settle_announced(&repository.vault, &repository.machine)?;
     let left_main = repository.vault.return_to_main()?;
     if left_main {
         repository
@@ -53,6 +47,18 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
         everything(repository)?;
     }
     Ok(())
+}
+
+/// Puts in place what the journal names, if the newest commit says the same of all of it.
+pub(super) fn by_journal(repository: &Repository) -> Result<()> {
+    let file = journal_file(repository)?;
+    let mut healing = Healing::new(repository);
+    if let Some(text) = read_if_exists(&file)? {
+        let Journal(files) = serde_json::from_slice(&text).unwrap_or_default();
+        healing.put_in_place(&files)?;
+    }
+    healing.finish()?;
+    Ok(remove_if_exists(&file)?)
 }
 
 /// True where the work tree has lost what git has: this machine's ledgers or its projects.
@@ -112,19 +118,22 @@ impl<'a> Healing<'a> {
         committed.iter().try_for_each(|(name, file)| self.write(name, file))
     }
 
-    /// Those of these files that the newest commit has; its folder is read once for many.
+    /// Those of these files that the newest commit has; each machine's folder is read once for many.
     fn committed(
         &self,
         files: &BTreeMap<String, Option<ObjectId>>,
     ) -> Result<BTreeMap<String, TreeFile>> {
         let vault = &self.repository.vault;
         let mut committed = BTreeMap::new();
-        for file in vault.files_below(&machine_folder(&self.repository.machine))? {
-            if let Some(name) = file.text_path().filter(|name| files.contains_key(*name)) {
-                committed.insert(name.to_owned(), file);
+        let folders: BTreeSet<&str> = files.keys().filter_map(|name| folder_of(name)).collect();
+        for folder in folders {
+            for file in vault.files_below(folder)? {
+                if let Some(name) = file.text_path().filter(|name| files.contains_key(*name)) {
+                    committed.insert(name.to_owned(), file);
+                }
             }
         }
-        for name in files.keys().filter(|name| !name.starts_with(MACHINES)) {
+        for name in files.keys().filter(|name| folder_of(name).is_none()) {
             committed.extend(vault.find(name)?.map(|file| (name.clone(), file)));
         }
         Ok(committed)
@@ -149,6 +158,11 @@ impl<'a> Healing<'a> {
             return Ok(());
         }
         self.mended += 1;
+        if lies_behind_a_link(self.repository.root(), name) {
+            let path = path.display();
+            self.repository.warn(format!("`{path}` lies behind a link and was not written"));
+            return Ok(());
+        }
         // One file that neither side has whole must not keep every later run from working.
         let Ok(bytes) = self.repository.vault.read(committed.id) else {
             let path = path.display();
@@ -167,6 +181,18 @@ impl<'a> Healing<'a> {
         }
         Ok(())
     }
+}
+
+/// The machine's folder that a name below the root lies in.
+fn folder_of(name: &str) -> Option<&str> {
+    let slug = name.strip_prefix(MACHINES)?.strip_prefix('/')?.split_once('/')?.0;
+    Some(&name[..MACHINES.len() + 1 + slug.len()])
+}
+
+/// True where a folder on the way is a link: what another machine sent could leave the backup.
+fn lies_behind_a_link(root: &Path, name: &str) -> bool {
+    let folders = Path::new(name).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
+    folders.into_iter().any(|folder| root.join(folder).is_symlink())
 }
 
 /// The index only serves a curious `git status`: where it cannot be written, the backup stands.

@@ -41,6 +41,9 @@ pub struct Manifest {
     /// How the last run here ended; in the root manifest only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_run: Option<LastRun>,
+    /// How the last try to make the copy elsewhere ended; in the root manifest only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_push: Option<LastPush>,
     /// What other versions and tools wrote.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -99,6 +102,22 @@ pub struct LastRun {
     pub error: Option<String>,
     /// Files that could not be read.
     pub unreadable: u64,
+}
+
+/// How the last tries to make the copy elsewhere ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LastPush {
+    /// When the copy was last known to be equal, RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// When it was last tried.
+    pub tried: String,
+    /// Why the last try failed; nothing where it worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What it was sent with, as in `git 2.47.3`.
+    pub transport: String,
 }
 
 impl Manifest {

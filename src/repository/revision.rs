@@ -274,18 +274,12 @@ impl<'a> Revision<'a> {
     /// Adds our lines to the root's `.gitignore`, leaving what stands there.
     fn put_ignore_lines(&mut self) -> Result<()> {
         let present = read_if_exists(&self.repository.root().join(".gitignore"))?;
-        let text = String::from_utf8_lossy(present.as_deref().unwrap_or_default()).into_owned();
-        let missing = IGNORED.iter().filter(|line| !text.lines().any(|l| l.trim_end() == **line));
-        let missing: Vec<&str> = missing.copied().collect();
-        if missing.is_empty() && self.repository.vault.find(".gitignore")?.is_some() {
+        let text = missing_ignore_lines(present.as_deref());
+        if text.is_none() && self.repository.vault.find(".gitignore")?.is_some() {
             return Ok(());
         }
-        let mut text = text;
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        missing.iter().for_each(|line| text.extend([line, "\n"]));
-        self.put_text_at(".gitignore", text.as_bytes())
+        let text = text.map(String::into_bytes).or(present).unwrap_or_default();
+        self.put_text_at(".gitignore", &text)
     }
 
     fn ledger(&mut self, name: &LedgerName) -> Result<&mut Ledger> {
@@ -339,6 +333,21 @@ const IGNORED: [&str; 6] = [
 
 /// A plain checkout by hand gives every byte, whatever the user's git rewrites elsewhere.
 const ATTRIBUTES: &[u8] = b"* -text -filter -ident -working-tree-encoding\n";
+
+/// A `.gitignore` with our lines added; nothing where it has them all.
+pub(super) fn missing_ignore_lines(present: Option<&[u8]>) -> Option<String> {
+    let mut text = String::from_utf8_lossy(present.unwrap_or_default()).into_owned();
+    let is_missing = |line: &&str| !text.lines().any(|present| present.trim_end() == *line);
+    let missing: Vec<&str> = IGNORED.into_iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    missing.iter().for_each(|line| text.extend([line, "\n"]));
+    Some(text)
+}
 
 pub(super) fn work_tree_mode(mode: FileMode) -> u32 {
     if mode == FileMode::Executable { PRIVATE_DIR } else { PRIVATE_FILE }

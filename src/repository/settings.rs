@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::layout::MACHINES;
+use super::layout::{MACHINES, machine_folder};
 use super::manifest::Manifest;
 use crate::env::Env;
 use crate::fs::read_if_exists;
@@ -73,11 +73,65 @@ pub fn set_mode(vault: &Vault, mode: Mode) -> Result<()> {
 /// # Errors
 /// Where git's settings cannot be read.
 pub fn machine(vault: &Vault, root: &Path, env: &Env) -> Result<MachineSlug> {
+    if let Some(slug) = announced(vault)?
+        && vault.folder(&machine_folder(&slug))?.is_some()
+    {
+        return Ok(slug);
+    }
     if let Some(Ok(slug)) = vault.setting("machine")?.map(MachineSlug::new) {
         return Ok(slug);
     }
+    if let Some(slug) = only_machine_of_old_tool(vault, root)? {
+        return Ok(slug);
+    }
     let by_host = MachineSlug::from_host(&env.host);
-    Ok(only_machine_of_old_tool(vault, root)?.unwrap_or(by_host))
+    let is_a_clone = vault.remote_url()?.is_some() && vault.setting("machineId")?.is_none();
+    match is_a_clone && has_an_owner(vault, &by_host)? {
+        true => free_slug(&by_host, &vault.folders_in(MACHINES)?),
+        false => Ok(by_host),
+    }
+}
+
+/// True where a machine's folder was made by this program: a clone of it is not that machine.
+fn has_an_owner(vault: &Vault, slug: &MachineSlug) -> Result<bool> {
+    let name = format!("{}/manifest.json", machine_folder(slug));
+    let Some(file) = vault.find(&name)? else { return Ok(false) };
+    let manifest = Manifest::parse(&vault.read(file.id)?);
+    Ok(manifest.is_ok_and(|manifest| !manifest.machine_id.is_empty()))
+}
+
+/// The name with the first number that makes it free, from 2.
+///
+/// # Errors
+/// Never in practice: a name with a number is a name.
+pub fn free_slug(wanted: &MachineSlug, taken: &[String]) -> Result<MachineSlug> {
+    let is_free = |name: &String| !taken.contains(name);
+    let name = (2..).map(|number: u32| format!("{wanted}-{number}")).find(is_free);
+    MachineSlug::new(name.unwrap_or_default())
+}
+
+/// Notes the name that this machine is about to get: it counts once the branch has its folder.
+///
+/// # Errors
+/// Where git's settings cannot be written.
+pub fn announce(vault: &Vault, slug: &MachineSlug) -> Result<()> {
+    vault.set_setting("becoming", slug.as_str())
+}
+
+/// Ends a change of name that was announced, whether the branch has the new folder or not.
+///
+/// # Errors
+/// Where git's settings cannot be written.
+pub fn settle_announced(vault: &Vault, slug: &MachineSlug) -> Result<()> {
+    let Some(announced) = announced(vault)? else { return Ok(()) };
+    if announced == *slug {
+        settle_machine(vault, slug)?;
+    }
+    vault.remove_setting("becoming")
+}
+
+fn announced(vault: &Vault) -> Result<Option<MachineSlug>> {
+    Ok(vault.setting("becoming")?.and_then(|slug| MachineSlug::new(slug).ok()))
 }
 
 /// The old tool's slug outlived a change of host name, but only a backup that never had a remote

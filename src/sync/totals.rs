@@ -87,12 +87,8 @@ pub(super) fn write_root_manifest(
     let mut root = repository.root_manifest();
     manifest.unknown.append(&mut root.unknown);
     manifest.machine_id = String::new();
-    let mut lines = Vec::new();
-    for machine in repository.machines()? {
-        lines.push(repository.mended_manifest(&machine)?.line(machine.as_str()));
-    }
-    lines.sort_by(|a, b| a.slug.cmp(&b.slug));
-    manifest.machines = Some(lines);
+    manifest.machines = Some(repository.machine_lines()?);
+    manifest.last_push = root.last_push;
     match occasion {
         Occasion::Backup => manifest.last_run = Some(last_run(&manifest.last_sync, outcome)),
         Occasion::Beside => {

@@ -140,6 +140,23 @@ impl Batch<'_> {
         Ok(Some(commit))
     }
 
+    /// Makes the objects durable in a pack of their own; no branch moves.
+    pub(super) fn seal(self) -> Result<()> {
+        if self.writer.size() == 0 {
+            return Ok(());
+        }
+        let packs = self.vault.packs()?;
+        let finished = self.writer.finish()?;
+        let name = finished.name.clone();
+        packs.publish(finished, Keep::Publishing, &|step| self.vault.passed(step))?;
+        settle(self.vault, Placement::Alone, &name, None)
+    }
+
+    /// Nothing that is added from now on may lean on the active pack.
+    pub(super) fn stand_alone(&mut self) {
+        self.joins_active = false;
+    }
+
     /// Publishes the pack, moves the branch, tidies up.
     fn finish(
         self,

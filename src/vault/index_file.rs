@@ -87,7 +87,7 @@ impl Vault {
             match edit {
                 Edit::Remove => remove_file(&mut index, path)?,
                 Edit::RemoveFolder => index.remove_dir(Path::new(path), 0)?,
-                Edit::Put(..) => {}
+                Edit::Put(..) | Edit::PutFolder(_) => {}
             }
         }
         for (path, edit) in edits.iter() {

@@ -63,12 +63,7 @@ impl Vault {
         let Some(head) = self.head()? else {
             return Ok(None);
         };
-        let found = self.find_in(head.tree, path)?.filter(|entry| !entry.is_tree());
-        Ok(found.map(|entry| TreeFile {
-            path: path.into(),
-            id: entry.id,
-            mode: entry.mode_number(),
-        }))
+        self.file_in(head.tree, path)
     }
 
     /// The tree of a folder in the newest commit: it changes with anything below it.
@@ -79,7 +74,50 @@ impl Vault {
         let Some(head) = self.head()? else {
             return Ok(None);
         };
-        Ok(self.find_in(head.tree, path)?.filter(TreeEntry::is_tree).map(|entry| entry.id))
+        self.folder_in(head.tree, path)
+    }
+
+    /// The tree of a folder in any tree.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn folder_in(&self, tree: ObjectId, path: &str) -> Result<Option<ObjectId>> {
+        Ok(self.find_in(tree, path)?.filter(TreeEntry::is_tree).map(|entry| entry.id))
+    }
+
+    /// The file at this path in any tree.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn file_in(&self, tree: ObjectId, path: &str) -> Result<Option<TreeFile>> {
+        let found = self.find_in(tree, path)?.filter(|entry| !entry.is_tree());
+        Ok(found.map(|entry| TreeFile {
+            path: path.into(),
+            id: entry.id,
+            mode: entry.mode_number(),
+        }))
+    }
+
+    /// The names of the folders in a folder of any tree, sorted; those that are UTF-8.
+    ///
+    /// # Errors
+    /// Where a tree on the way is damaged.
+    pub fn folder_names(&self, tree: ObjectId, path: &str) -> Result<Vec<String>> {
+        let Some(folder) = self.folder_in(tree, path)? else { return Ok(Vec::new()) };
+        let entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
+        let folders = entries.into_iter().filter(|(_, entry)| entry.is_tree());
+        Ok(folders.filter_map(|(name, _)| String::from_utf8(name).ok()).collect())
+    }
+
+    /// All files of a tree, sorted by path.
+    ///
+    /// # Errors
+    /// Where a tree is damaged.
+    pub fn files_of(&self, tree: ObjectId) -> Result<Vec<TreeFile>> {
+        let mut files = Vec::new();
+        self.collect_files(tree, b"", &mut files)?;
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(files)
     }
 
     /// The names of the folders in a folder of the newest commit, sorted; those that are UTF-8.
@@ -87,12 +125,10 @@ impl Vault {
     /// # Errors
     /// Where a tree on the way is damaged.
     pub fn folders_in(&self, path: &str) -> Result<Vec<String>> {
-        let Some(folder) = self.folder(path)? else {
+        let Some(head) = self.head()? else {
             return Ok(Vec::new());
         };
-        let entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
-        let folders = entries.into_iter().filter(|(_, entry)| entry.is_tree());
-        Ok(folders.filter_map(|(name, _)| String::from_utf8(name).ok()).collect())
+        self.folder_names(head.tree, path)
     }
 
     /// All files below a folder in the newest commit, sorted by path; `""` is the whole tree.
@@ -107,7 +143,7 @@ impl Vault {
         let tree = if folder.is_empty() {
             Some(head.tree)
         } else {
-            self.find_in(head.tree, folder)?.filter(TreeEntry::is_tree).map(|entry| entry.id)
+            self.folder_in(head.tree, folder)?
         };
         if let Some(tree) = tree {
             self.collect_files(tree, folder.as_bytes(), &mut files)?;

@@ -39,6 +39,23 @@ impl Vault {
         self.config_value("remote.origin.url")
     }
 
+    /// Sets or forgets the remote `origin`, with what git users expect to go with it.
+    ///
+    /// What is known of another remote is forgotten.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be replaced.
+    pub fn set_remote_url(&self, url: Option<&str>) -> Result<()> {
+        if self.remote_url()?.as_deref() == url {
+            return Ok(());
+        }
+        self.remove_references("refs/remotes/origin/")?;
+        self.change_config("remote.origin.fetch", url.map(|_| "+refs/heads/*:refs/remotes/origin/*"))?;
+        self.change_config("branch.main.remote", url.map(|_| "origin"))?;
+        self.change_config("branch.main.merge", url.map(|_| "refs/heads/main"))?;
+        self.change_config("remote.origin.url", url)
+    }
+
     /// Sets or removes one value in `.git/config`; nothing is written where it is so already.
     pub(super) fn change_config(&self, key: &str, value: Option<&str>) -> Result<()> {
         if self.config_value(key)?.as_deref() == value {

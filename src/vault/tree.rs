@@ -21,6 +21,8 @@ pub enum FileMode {
 pub enum Edit {
     /// The path becomes a file with this content; a folder of that name goes.
     Put(ObjectId, FileMode),
+    /// The path becomes the folder of this tree; what had that name goes.
+    PutFolder(ObjectId),
     /// The file goes; a folder of that name stays.
     Remove,
     /// The folder and all below it go, before anything is put below it; a file of that name stays.
@@ -41,6 +43,11 @@ impl TreeEdits {
     /// Makes or replaces a file.
     pub fn put(&mut self, path: impl Into<String>, id: ObjectId, mode: FileMode) {
         self.0.insert(path.into(), Edit::Put(id, mode));
+    }
+
+    /// Makes or replaces a folder and all below it; nothing else may be changed below it.
+    pub fn put_folder(&mut self, path: impl Into<String>, tree: ObjectId) {
+        self.0.insert(path.into(), Edit::PutFolder(tree));
     }
 
     /// Removes a file.
@@ -106,6 +113,9 @@ pub(super) struct EditedTree {
 }
 
 type Entries = BTreeMap<Vec<u8>, TreeEntry>;
+
+/// A folder's mode.
+const FOLDER: &[u8] = b"40000";
 
 /// Applies edits to the tree `old`; `read` gives a tree's bytes.
 pub(super) fn apply(
@@ -230,6 +240,13 @@ impl Builder<'_> {
             entries.insert(name.to_vec(), TreeEntry { mode, id });
             return Ok(());
         }
+        if let Some(Edit::PutFolder(id)) = child.own {
+            let name_shown = String::from_utf8_lossy(name);
+            ensure!(child.below.is_empty(), "`{name_shown}` cannot be replaced and changed at once");
+            let mode = FOLDER.to_vec();
+            entries.insert(name.to_vec(), TreeEntry { mode, id });
+            return Ok(());
+        }
         if child.own == Some(Edit::Remove) && is_file {
             entries.remove(name);
         }
@@ -238,7 +255,7 @@ impl Builder<'_> {
         }
         let kept = folder.filter(|_| child.own != Some(Edit::RemoveFolder));
         match self.build_below(kept, child)? {
-            Some(id) => entries.insert(name.to_vec(), TreeEntry { mode: b"40000".to_vec(), id }),
+            Some(id) => entries.insert(name.to_vec(), TreeEntry { mode: FOLDER.to_vec(), id }),
             None => entries.remove(name),
         };
         Ok(())
@@ -285,7 +302,7 @@ mod tests {
             match edit {
                 Edit::Remove => drop(model.remove(path)),
                 Edit::RemoveFolder => model.retain(|o, _| !o.starts_with(&format!("{path}/"))),
-                Edit::Put(..) => {}
+                Edit::Put(..) | Edit::PutFolder(_) => {}
             }
         }
         for (path, edit) in edits.iter() {
@@ -390,6 +407,22 @@ mod tests {
             Ok(store[&id].clone())
         });
         assert_eq!((second.unwrap().trees.len(), read), (2, 2));
+    }
+
+    #[test]
+    fn a_whole_folder_is_put_without_being_read() {
+        let mut below = TreeEdits::new();
+        below.put("x", blob(1), FileMode::Plain);
+        let folder = apply(None, &below, &mut |_| bail!("nothing to read")).unwrap();
+        let mut edits = TreeEdits::new();
+        edits.put_folder("machines/a", folder.root);
+        let grafted = apply(None, &edits, &mut |_| bail!("nothing to read")).unwrap();
+        let mut whole = TreeEdits::new();
+        whole.put("machines/a/x", blob(1), FileMode::Plain);
+        let whole = apply(None, &whole, &mut |_| bail!("nothing to read")).unwrap();
+        assert_eq!(grafted.root, whole.root);
+        edits.put("machines/a/y", blob(2), FileMode::Plain);
+        assert!(apply(None, &edits, &mut |_| bail!("nothing to read")).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Batch<'_> {
         self.writer.add_bytes(id, Form::Whole(kind), packing, bytes)
     }
 
-    pub(super) fn add_text(
+    pub(in crate::vault) fn add_text(
         &mut self,
         kind: ObjectKind,
         id: ObjectId,

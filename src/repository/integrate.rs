@@ -1,0 +1,264 @@
+//! What other machines published: our commits on top of theirs, their files in the work tree.
+//!
+//! Each machine writes below its own folder alone, so there is nothing to merge: a commit of ours
+//! becomes *their tree with our folder replaced*. The branch moves once, and a journal lets the
+//! next run finish the work tree.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::heal::{self, Journal};
+use super::layout::{MACHINES, machine_folder};
+use super::manifest::Manifest;
+use super::revision::missing_ignore_lines;
+use super::settings;
+use super::Repository;
+use crate::session::MachineSlug;
+use crate::vault::{Author, Changed, CommitInfo, FileMode, ObjectId, TreeEdits};
+
+/// Where the remote's branch was when it was last seen.
+pub const SEEN: &str = "refs/remotes/origin/main";
+/// Commits that the remote gave up are kept here.
+const GIVEN_UP: &str = "refs/claude-backup/given-up";
+
+/// Below the root: written anew by each machine for itself, whatever git tracks.
+const DERIVED: [&str; 2] = ["manifest.json", "session-index.json"];
+
+impl Repository {
+    /// True where our branch has all that a commit has.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn contains(&self, commit: ObjectId) -> Result<bool> {
+        match self.vault.head()? {
+            Some(head) => self.vault.is_ancestor(commit, head.commit),
+            None => Ok(false),
+        }
+    }
+
+    /// Lets this machine give way where `theirs` has a folder of its name that is another machine's.
+    ///
+    /// # Errors
+    /// Where git cannot be read or written.
+    pub fn give_way(&mut self, theirs: ObjectId) -> Result<()> {
+        let tree = self.vault.tree_of(theirs)?;
+        if self.is_ours(theirs, tree)? {
+            return Ok(());
+        }
+        let taken = self.machine.clone();
+        let free = self.free_slug(tree)?;
+        self.rename_to(&free)?;
+        self.warn(format!(
+            "another machine is called `{taken}` in this backup; this one is `{free}` from now on"
+        ));
+        Ok(())
+    }
+
+    /// The tree of our folder in `theirs`, where it is not the one that we published.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn changed_elsewhere(&self, theirs: ObjectId) -> Result<Option<ObjectId>> {
+        let Some(head) = self.vault.head()? else { return Ok(None) };
+        let base = self.vault.common_ancestor(head.commit, theirs)?;
+        if base == Some(head.commit) || base == Some(theirs) {
+            return Ok(None);
+        }
+        let folder = machine_folder(&self.machine);
+        let there = self.vault.folder_in(self.vault.tree_of(theirs)?, &folder)?;
+        let published = match base {
+            Some(base) => self.vault.folder_in(self.vault.tree_of(base)?, &folder)?,
+            None => None,
+        };
+        let here = self.vault.folder_in(head.tree, &folder)?;
+        Ok(there.filter(|there| Some(*there) != published && Some(*there) != here))
+    }
+
+    /// Brings our branch on top of `theirs`, and the work tree up to it.
+    ///
+    /// # Errors
+    /// Before the branch moves: nothing has changed. After: the next run finishes the rest.
+    pub fn integrate(&self, theirs: ObjectId) -> Result<()> {
+        if self.contains(theirs)? {
+            return Ok(());
+        }
+        let Some(head) = self.vault.head()? else { return self.move_to(theirs) };
+        let base = self.vault.common_ancestor(head.commit, theirs)?;
+        if base == Some(head.commit) {
+            return self.move_to(theirs);
+        }
+        let ours = self.vault.commits_between(Some(theirs), head.commit)?;
+        let beside = self.beside(theirs, head.commit)?;
+        let folder = machine_folder(&self.machine);
+        let tip = self.vault.replay(&ours, theirs, &folder, &beside)?;
+        self.move_to(tip)
+    }
+
+    /// What is derived from all machines, brought up to what the work tree has now.
+    ///
+    /// # Errors
+    /// Where the ledgers cannot be read or the files not be written.
+    pub fn refresh_derived(&self) -> Result<()> {
+        self.write_index(&mut self.index()?)?;
+        let mut root = self.root_manifest();
+        root.machines = Some(self.machine_lines()?);
+        self.write_root_manifest(&root)
+    }
+
+    /// Changes outside our folder: our lines in `.gitignore`, and what only our side still has.
+    fn beside(&self, theirs: ObjectId, ours: ObjectId) -> Result<TreeEdits> {
+        let mut edits = TreeEdits::new();
+        let tree = self.vault.tree_of(theirs)?;
+        if let Some(text) = self.ignore_lines_for(tree)? {
+            edits.put(".gitignore", text, FileMode::Plain);
+        }
+        let Some(seen) = self.vault.reference(SEEN)? else { return Ok(edits) };
+        if self.vault.is_ancestor(seen, theirs)? {
+            return Ok(edits);
+        }
+        let kept = format!("{GIVEN_UP}/{ours}");
+        self.vault.set_reference(&kept, ours)?;
+        self.warn(format!(
+            "the remote's history was rewritten; what it no longer has is kept here as `{kept}`"
+        ));
+        let our_tree = self.vault.tree_of(ours)?;
+        let there = self.vault.folder_names(tree, MACHINES)?;
+        for name in self.vault.folder_names(our_tree, MACHINES)? {
+            let folder = format!("{MACHINES}/{name}");
+            if !there.contains(&name)
+                && let Some(tree) = self.vault.folder_in(our_tree, &folder)?
+            {
+                edits.put_folder(folder, tree);
+            }
+        }
+        Ok(edits)
+    }
+
+    /// Their `.gitignore` with our lines, as a blob; nothing where they have them all.
+    fn ignore_lines_for(&self, tree: ObjectId) -> Result<Option<ObjectId>> {
+        let present = self.vault.file_in(tree, ".gitignore")?;
+        let text = present.map(|file| self.vault.read(file.id)).transpose()?;
+        let Some(text) = missing_ignore_lines(text.as_deref()) else { return Ok(None) };
+        self.vault.store_text(text.as_bytes()).map(Some)
+    }
+
+    /// Moves the branch, then makes the work tree what it says; only what differs is touched.
+    fn move_to(&self, commit: ObjectId) -> Result<()> {
+        let head = self.vault.head()?;
+        let (from, old) = (head.as_ref().map(|head| head.commit), head.map(|head| head.tree));
+        let changed = self.vault.difference(old, Some(self.vault.tree_of(commit)?))?;
+        self.set_strays_aside(&changed)?;
+        Journal::new(journaled(&changed)).write(self)?;
+        self.vault.advance(from, commit, &self.move_info())?;
+        heal::by_journal(self)
+    }
+
+    /// A file that git does not know may be the only copy of something.
+    fn set_strays_aside(&self, changed: &[Changed]) -> Result<()> {
+        for new in changed.iter().filter(|changed| changed.was.is_none()) {
+            let (Some(name), Some(is)) = (safe_name(new), &new.is) else { continue };
+            let path = self.root().join(name);
+            let is_stray = ObjectId::of_file(&path).is_ok_and(|(id, _)| id != is.id);
+            if is_stray {
+                let mut aside = path.clone().into_os_string();
+                aside.push("%stray");
+                fs_err::rename(&path, &aside)?;
+                let (path, aside) = (path.display(), aside.display());
+                self.warn(format!("`{path}` was not part of the backup; it is `{aside}` now"));
+            }
+        }
+        Ok(())
+    }
+
+    fn move_info(&self) -> CommitInfo {
+        let env = self.env();
+        let xdg = env.variable("XDG_CONFIG_HOME").map(std::path::Path::new);
+        CommitInfo {
+            message: "sync: what other machines published".into(),
+            author: Author::find(&env.home, xdg, &env.host),
+            time: env.local(env.now()),
+        }
+    }
+
+    /// Whether the folder of our name in `theirs`, if there is one, is this machine's.
+    fn is_ours(&self, theirs: ObjectId, tree: ObjectId) -> Result<bool> {
+        let folder = machine_folder(&self.machine);
+        if self.vault.folder_in(tree, &folder)?.is_none() {
+            return Ok(true);
+        }
+        let own = self.vault.setting("machineId")?;
+        let id = self.machine_id_in(tree, &self.machine)?;
+        if let (Some(own), Some(id)) = (own, id) {
+            return Ok(own == id);
+        }
+        // The shell tool made no ids: the folder is ours if our history had it before.
+        let Some(head) = self.vault.head()? else { return Ok(false) };
+        let Some(base) = self.vault.common_ancestor(head.commit, theirs)? else {
+            return Ok(false);
+        };
+        Ok(self.vault.folder_in(self.vault.tree_of(base)?, &folder)?.is_some())
+    }
+
+    /// The id in a machine's manifest of some tree.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn machine_id_in(&self, tree: ObjectId, slug: &MachineSlug) -> Result<Option<String>> {
+        let name = format!("{}/manifest.json", machine_folder(slug));
+        let Some(file) = self.vault.file_in(tree, &name)? else { return Ok(None) };
+        let manifest = Manifest::parse(&self.vault.read(file.id)?);
+        Ok(manifest.ok().map(|manifest| manifest.machine_id).filter(|id| !id.is_empty()))
+    }
+
+    /// This machine's name with the first number that neither side has used.
+    fn free_slug(&self, tree: ObjectId) -> Result<MachineSlug> {
+        let mut taken = self.vault.folder_names(tree, MACHINES)?;
+        taken.extend(self.machines()?.iter().map(ToString::to_string));
+        settings::free_slug(&self.machine, &taken)
+    }
+
+    /// Gives this machine's folder another name, here and in the branch.
+    fn rename_to(&mut self, slug: &MachineSlug) -> Result<()> {
+        let (old, new) = (machine_folder(&self.machine), machine_folder(slug));
+        settings::announce(&self.vault, slug)?;
+        let head = self.vault.head()?;
+        let folder = head.as_ref().map(|head| self.vault.folder_in(head.tree, &old)).transpose()?;
+        if let (Some(head), Some(Some(folder))) = (head, folder) {
+            let mut manifest = self.machine_manifest(&self.machine);
+            manifest.machine_slug = slug.to_string();
+            let text = self.vault.store_text(&manifest.to_text()?)?;
+            let mut edits = TreeEdits::new();
+            edits.put("manifest.json", text, FileMode::Plain);
+            let folder = self.vault.edited_tree(folder, &edits)?;
+            let mut edits = TreeEdits::new();
+            edits.remove_folder(old);
+            edits.put_folder(new, folder);
+            let info = CommitInfo {
+                message: format!("this machine is {slug} from now on"),
+                ..self.move_info()
+            };
+            let commit = self.vault.commit_on(head.commit, &edits, &info)?;
+            self.move_to(commit)?;
+        }
+        self.machine = slug.clone();
+        settings::settle_announced(&self.vault, slug)
+    }
+}
+
+/// What the work tree takes over: plain files whose names lead nowhere else.
+fn journaled(changed: &[Changed]) -> BTreeMap<String, Option<ObjectId>> {
+    let named = changed.iter().filter_map(|changed| Some((safe_name(changed)?, changed)));
+    named.map(|(name, changed)| (name, changed.is.as_ref().map(|file| file.id))).collect()
+}
+
+fn safe_name(changed: &Changed) -> Option<String> {
+    let plain = [FileMode::Plain.number(), FileMode::Executable.number(), 0o100_664];
+    let file = changed.is.as_ref().or(changed.was.as_ref())?;
+    let name = std::str::from_utf8(&changed.path).ok()?;
+    let is_safe = plain.contains(&file.mode)
+        && !DERIVED.contains(&name)
+        && !name.split('/').any(crate::vault::is_forbidden_name)
+        && !name.contains(['\\', '\0']);
+    is_safe.then(|| name.to_owned())
+}

@@ -1,0 +1,103 @@
+//! How commits follow each other, and references beside the branch.
+
+use anyhow::{Context, Result};
+
+use super::Vault;
+use super::branch::Move;
+use super::commit::CommitInfo;
+use super::object_id::ObjectId;
+
+impl Vault {
+    /// True where the one commit is the other, or one of those that led to it.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub fn is_ancestor(&self, older: ObjectId, newer: ObjectId) -> Result<bool> {
+        Ok(older == newer
+            || self.git(|repository| repository.graph_descendant_of(newer.oid(), older.oid()))?)
+    }
+
+    /// The newest commit that led to both; nothing where their histories are unrelated.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub fn common_ancestor(&self, one: ObjectId, other: ObjectId) -> Result<Option<ObjectId>> {
+        self.git(|repository| match repository.merge_base(one.oid(), other.oid()) {
+            Ok(base) => Ok(Some(base.into())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// The commits that led to `ours` and not to `theirs`, oldest first; of merges the first parents.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub fn commits_between(
+        &self,
+        theirs: Option<ObjectId>,
+        ours: ObjectId,
+    ) -> Result<Vec<ObjectId>> {
+        self.git(|repository| {
+            let mut walk = repository.revwalk()?;
+            walk.push(ours.oid())?;
+            if let Some(theirs) = theirs {
+                walk.hide(theirs.oid())?;
+            }
+            walk.simplify_first_parent()?;
+            walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
+            walk.map(|id| Ok(id?.into())).collect()
+        })
+    }
+
+    /// The tree of a commit.
+    ///
+    /// # Errors
+    /// Where the commit is missing or damaged.
+    pub fn tree_of(&self, commit: ObjectId) -> Result<ObjectId> {
+        Ok(self.commit_info(commit)?.tree)
+    }
+
+    /// What a reference points to, by its full name.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn reference(&self, name: &str) -> Result<Option<ObjectId>> {
+        self.git(|repository| match repository.refname_to_id(name) {
+            Ok(id) => Ok(Some(id.into())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Lets a reference point to a commit, whatever it pointed to.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn set_reference(&self, name: &str, commit: ObjectId) -> Result<()> {
+        self.git(|repository| repository.reference(name, commit.oid(), true, "").map(drop))
+    }
+
+    /// Removes all references whose full names begin so.
+    ///
+    /// # Errors
+    /// Where one cannot be removed.
+    pub fn remove_references(&self, beginning: &str) -> Result<()> {
+        self.git(|repository| {
+            let found = repository.references_glob(&format!("{beginning}*"))?;
+            found.collect::<Result<Vec<_>, _>>()?.iter_mut().try_for_each(git2::Reference::delete)
+        })
+    }
+
+    /// Moves the branch from one commit to another that is complete already, durably, and only if
+    /// nobody moved it before. `info` says who and why, for the reflog.
+    ///
+    /// # Errors
+    /// Where somebody moved it, or it cannot be written.
+    pub fn advance(&self, from: Option<ObjectId>, to: ObjectId, info: &CommitInfo) -> Result<()> {
+        let signature = info.signature();
+        let reason = info.message.lines().next().unwrap_or_default();
+        self.move_branch(&Move { from, to, signature: &signature, reason })?;
+        self.reopen().context("after the branch moved")
+    }
+}
