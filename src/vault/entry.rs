@@ -10,8 +10,10 @@ use zlib_rs::adler32::adler32;
 
 use super::object_id::{ObjectId, ObjectKind};
 
-/// The longest header with a base's id.
+/// The longest header with a base's id; one with a base's place is shorter.
 pub(super) const LONGEST_HEADER: usize = 10 + 20;
+/// The pack format's number for a delta that says how far before it its base begins.
+const OFS_DELTA: u8 = 6;
 /// The pack format's number for a delta that names its base by id.
 const REF_DELTA: u8 = 7;
 /// Deflate with a window of 32 KiB, as all of git's.
@@ -26,6 +28,25 @@ pub(super) enum Form {
     Whole(ObjectKind),
     /// A delta on this object.
     Delta(ObjectId),
+}
+
+/// What the header of an entry says, whoever wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) form: HeaderForm,
+    /// How long the entry is unpacked.
+    pub(super) length: u64,
+    /// The header's own bytes.
+    pub(super) size: usize,
+}
+
+/// An entry's form in the words of its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeaderForm {
+    /// As this program writes it: what the entry holds needs no other to be understood.
+    Plain(Form),
+    /// A delta as git and libgit2 write them: its base begins so many bytes earlier in the pack.
+    DeltaOnEarlier(u64),
 }
 
 /// How an entry's bytes are packed.
@@ -56,8 +77,8 @@ pub(super) fn header(form: Form, length: u64) -> Vec<u8> {
     header
 }
 
-/// An entry's form, unpacked length and length of the header.
-pub(super) fn parse_header(bytes: &[u8]) -> Result<(Form, u64, usize)> {
+/// Takes the header at the beginning of an entry apart.
+pub(super) fn parse_header(bytes: &[u8]) -> Result<Header> {
     let first = *bytes.first().context("an empty pack entry")?;
     let (mut length, mut shift, mut at, mut more) =
         (u64::from(first & 15), 4, 1, first & 0x80 != 0);
@@ -67,18 +88,34 @@ pub(super) fn parse_header(bytes: &[u8]) -> Result<(Form, u64, usize)> {
         (shift, at, more) = (shift + 7, at + 1, byte & 0x80 != 0);
     }
     let form = match first >> 4 & 7 {
-        1 => Form::Whole(ObjectKind::Commit),
-        2 => Form::Whole(ObjectKind::Tree),
-        3 => Form::Whole(ObjectKind::Blob),
-        4 => Form::Whole(ObjectKind::Tag),
+        1 => HeaderForm::Plain(Form::Whole(ObjectKind::Commit)),
+        2 => HeaderForm::Plain(Form::Whole(ObjectKind::Tree)),
+        3 => HeaderForm::Plain(Form::Whole(ObjectKind::Blob)),
+        4 => HeaderForm::Plain(Form::Whole(ObjectKind::Tag)),
+        OFS_DELTA => HeaderForm::DeltaOnEarlier(take_distance(bytes, &mut at)?),
         REF_DELTA => {
             let base = bytes.get(at..at + 20).context("a cut off pack entry")?;
             at += 20;
-            Form::Delta(ObjectId::from_slice(base)?)
+            HeaderForm::Plain(Form::Delta(ObjectId::from_slice(base)?))
         }
-        other => bail!("a pack entry of kind {other}, which this program never writes"),
+        other => bail!("a pack entry of kind {other}, which the format does not have"),
     };
-    Ok((form, length, at))
+    Ok(Header { form, length, size: at })
+}
+
+/// A number of seven bits in each byte, the highest first; each further byte also counts one.
+fn take_distance(bytes: &[u8], at: &mut usize) -> Result<u64> {
+    let mut distance: u64 = 0;
+    loop {
+        let byte = *bytes.get(*at).context("a cut off pack entry")?;
+        *at += 1;
+        distance |= u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            return Ok(distance);
+        }
+        let next = (distance + 1).checked_mul(0x80);
+        distance = next.context("a delta whose base lies before all packs")?;
+    }
 }
 
 /// Writes one entry; returns its length and its CRC-32.
@@ -124,12 +161,16 @@ fn write_stored(out: &mut dyn Write, content: &mut dyn Read) -> io::Result<()> {
     }
 }
 
-/// An entry's form, its unpacked length and its unpacked bytes as a stream.
+/// An entry's form, its unpacked length and its unpacked bytes as a stream; the header must be as
+/// this program writes it.
 pub(super) fn open<R: Read>(mut raw: R) -> Result<(Form, u64, impl Read + use<R>)> {
     let mut head = Vec::with_capacity(LONGEST_HEADER);
     raw.by_ref().take(LONGEST_HEADER as u64).read_to_end(&mut head)?;
-    let (form, length, start) = parse_header(&head)?;
-    head.drain(..start);
+    let Header { form, length, size } = parse_header(&head)?;
+    let HeaderForm::Plain(form) = form else {
+        bail!("a delta that names its base by its place, out of its pack");
+    };
+    head.drain(..size);
     let zlib = ZlibDecoder::new(Cursor::new(head).chain(raw));
     // Asked for one byte more, it also checks the stream's sum.
     Ok((form, length, zlib.take(length + 1)))
@@ -158,6 +199,14 @@ pub(super) fn read_full(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<
         }
     }
     Ok(filled)
+}
+
+/// The CRC-32 of some bytes and what follows them, given that one's length and CRC-32.
+pub(super) fn crc_of(head: &[u8], (length, crc): (u64, u32)) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(head);
+    sum.combine(&crc32fast::Hasher::new_with_initial_len(crc, length));
+    sum.finalize()
 }
 
 /// Counts and sums what is written through it.
@@ -202,10 +251,40 @@ mod tests {
             for length in [0, 15, 16, 2047, 2048, 65_536, u64::from(u32::MAX) + 5, 1 << 45] {
                 let bytes = header(form, length);
                 assert!(bytes.len() <= LONGEST_HEADER);
-                assert_eq!(parse_header(&bytes).unwrap(), (form, length, bytes.len()));
+                let parsed = Header { form: HeaderForm::Plain(form), length, size: bytes.len() };
+                assert_eq!(parse_header(&bytes).unwrap(), parsed);
                 assert!(parse_header(&bytes[..bytes.len() - 1]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn a_base_before_a_delta_is_found_at_any_distance() {
+        // As git's own `pack-format` has them: each length begins where the shorter one ends.
+        let known: [(u64, &[u8]); 6] = [
+            (1, &[1]),
+            (127, &[0x7f]),
+            (128, &[0x80, 0]),
+            (16_511, &[0xff, 0x7f]),
+            (16_512, &[0x80, 0x80, 0]),
+            (2_113_664, &[0x80, 0x80, 0x80, 0]),
+        ];
+        for (distance, bytes) in known {
+            let bytes = [&[0x65], bytes].concat();
+            let header = parse_header(&bytes).unwrap();
+            let form = HeaderForm::DeltaOnEarlier(distance);
+            assert_eq!(header, Header { form, length: 5, size: bytes.len() });
+            assert!(parse_header(&bytes[..bytes.len() - 1]).is_err());
+        }
+        assert!(parse_header(&[&[0x65][..], &[0xff; 20]].concat()).is_err());
+        assert!(unpack(&[0x65, 1][..]).is_err());
+    }
+
+    #[test]
+    fn the_sum_of_a_whole_comes_from_the_sums_of_its_parts() {
+        let rest = b"the rest";
+        let sum = crc_of(b"head", (rest.len() as u64, crc32fast::hash(rest)));
+        assert_eq!(sum, crc32fast::hash(b"headthe rest"));
     }
 
     #[test]

@@ -98,11 +98,11 @@ impl PackWriter {
         self.add(id, form, packing, bytes.len() as u64, bytes, |_| Ok(()))
     }
 
-    /// Adds an entry of another pack as it is.
+    /// Adds an entry of another pack, its compressed bytes as they are.
     pub(super) fn copy(&mut self, from: &mut PackFile, id: ObjectId) -> Result<()> {
-        let entry = *from.entry(id).context("an object that is not in this pack")?;
-        let copied = from.copy_entry(id, &mut self.out).map(|()| (entry.length, entry.crc));
-        self.keep(id, entry.form, copied)
+        let form = from.entry(id).context("an object that is not in this pack")?.form;
+        let copied = from.copy_entry(id, &mut self.out);
+        self.keep(id, form, copied)
     }
 
     /// An entry that was written, as it is.

@@ -1,14 +1,17 @@
-//! A finished pack of ours, read entry by entry.
+//! A finished pack, read entry by entry: ours, or one that git or libgit2 wrote.
+//!
+//! Theirs say of most deltas how far before them the base begins. Such an entry is given as one that
+//! names its base by id, with the same compressed bytes: it can then stand anywhere.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::entry::{self, Counted, Form};
+use super::entry::{self, Counted, Form, HeaderForm};
 use super::object_id::{ObjectId, ObjectKind};
-use super::pack_index;
+use super::pack_index::{self, Indexed};
 
 /// The bytes before the first entry.
 pub(super) const PACK_HEADER: u64 = 12;
@@ -35,8 +38,14 @@ pub(super) struct PackedEntry {
     pub(super) form: Form,
 }
 
+/// The header of an entry, as it is and as this program writes it.
+struct Head {
+    present: Vec<u8>,
+    ours: Vec<u8>,
+}
+
 impl PackFile {
-    /// Reads the index and each entry's header; fails on a pack that this program cannot have made.
+    /// Reads the index and each entry's header.
     pub(super) fn open(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(format!("pack-{name}.pack"));
         let mut file = fs_err::File::open(&path)?;
@@ -50,9 +59,10 @@ impl PackFile {
         let mut entries = HashMap::with_capacity(indexed.len());
         for (entry, end) in indexed.iter().zip(ends) {
             let length = end.checked_sub(entry.offset).context("a pack index beyond its pack")?;
-            let form = read_form(&mut file, entry.offset, length)?;
+            let form = read_form(&mut file, entry.offset, length, &indexed)?;
             let (offset, crc) = (entry.offset, entry.crc);
-            entries.insert(entry.id, PackedEntry { offset, length, crc, form });
+            // Of an object that is there twice, the first: no base before it can lean on it.
+            entries.entry(entry.id).or_insert(PackedEntry { offset, length, crc, form });
         }
         Ok(Self { name: name.into(), size, file, entries })
     }
@@ -65,22 +75,39 @@ impl PackFile {
         Ok(())
     }
 
-    /// Copies an entry as it is, checked against its CRC-32.
-    pub(super) fn copy_entry(&mut self, id: ObjectId, out: &mut dyn Write) -> Result<()> {
-        let entry = *self.entry(id).context("an object that is not in this pack")?;
-        self.file.seek(SeekFrom::Start(entry.offset))?;
+    /// Copies an entry, checked against its CRC-32; returns the length and CRC-32 of what was
+    /// written, which differ from the entry's own where its base was named by its place.
+    pub(super) fn copy_entry(&mut self, id: ObjectId, out: &mut dyn Write) -> Result<(u64, u32)> {
+        let (entry, head) = self.head(id)?;
+        out.write_all(&head.ours)?;
         let mut counted = Counted::new(out);
-        let copied = io::copy(&mut (&mut self.file).take(entry.length), &mut counted)?;
-        let intact = copied == entry.length && counted.finish().1 == entry.crc;
+        let packed = entry.length - head.present.len() as u64;
+        io::copy(&mut (&mut self.file).take(packed), &mut counted)?;
+        let copied = counted.finish();
+        let intact = copied.0 == packed && entry::crc_of(&head.present, copied) == entry.crc;
         ensure!(intact, "object {id} in pack {} is damaged", self.name);
-        Ok(())
+        Ok((head.ours.len() as u64 + copied.0, entry::crc_of(&head.ours, copied)))
     }
 
-    /// An entry as it is; whoever reads it has the zlib stream's own sum.
+    /// An entry with a header of ours; whoever reads it has the zlib stream's own sum.
     pub(super) fn raw(&mut self, id: ObjectId) -> Result<impl Read> {
+        let (entry, head) = self.head(id)?;
+        let packed = entry.length - head.present.len() as u64;
+        Ok(Cursor::new(head.ours).chain((&mut self.file).take(packed)))
+    }
+
+    /// An entry's header; the file is then where its compressed bytes begin.
+    fn head(&mut self, id: ObjectId) -> Result<(PackedEntry, Head)> {
         let entry = *self.entry(id).context("an object that is not in this pack")?;
-        self.file.seek(SeekFrom::Start(entry.offset))?;
-        Ok((&mut self.file).take(entry.length))
+        let mut present = read_head(&mut self.file, entry.offset, entry.length)?;
+        let header = entry::parse_header(&present)?;
+        present.truncate(header.size);
+        self.file.seek(SeekFrom::Start(entry.offset + header.size as u64))?;
+        let ours = match header.form {
+            HeaderForm::Plain(_) => present.clone(),
+            HeaderForm::DeltaOnEarlier(_) => entry::header(entry.form, header.length),
+        };
+        Ok((entry, Head { present, ours }))
     }
 
     pub(super) fn entry(&self, id: ObjectId) -> Option<&PackedEntry> {
@@ -124,9 +151,26 @@ fn check_pack_header(file: &mut fs_err::File, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn read_form(file: &mut fs_err::File, offset: u64, length: u64) -> Result<Form> {
+/// What an entry holds; `indexed` is sorted by place.
+fn read_form(
+    file: &mut fs_err::File,
+    offset: u64,
+    length: u64,
+    indexed: &[Indexed],
+) -> Result<Form> {
+    match entry::parse_header(&read_head(file, offset, length)?)?.form {
+        HeaderForm::Plain(form) => Ok(form),
+        HeaderForm::DeltaOnEarlier(distance) => {
+            let base = offset.checked_sub(distance).filter(|_| distance > 0);
+            let base = base.and_then(|base| indexed.binary_search_by_key(&base, |e| e.offset).ok());
+            Ok(Form::Delta(indexed[base.context("a delta whose base is no entry")?].id))
+        }
+    }
+}
+
+fn read_head(file: &mut fs_err::File, offset: u64, length: u64) -> Result<Vec<u8>> {
     let mut head = Vec::with_capacity(entry::LONGEST_HEADER);
     file.seek(SeekFrom::Start(offset))?;
     file.take(length.min(entry::LONGEST_HEADER as u64)).read_to_end(&mut head)?;
-    Ok(entry::parse_header(&head)?.0)
+    Ok(head)
 }
