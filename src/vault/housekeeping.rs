@@ -2,7 +2,8 @@
 //!
 //! Packs are joined by size: after it each is at least twice as large as all smaller ones together,
 //! so an object is copied a number of times that grows only with the logarithm of the whole. Only
-//! packs of ours are touched, and none goes before the one that has all its objects is durable.
+//! packs of ours are touched, those that we fetched among them, and none goes before the one that
+//! has all its objects is durable.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,15 +20,17 @@ use super::pack_list::Keep;
 
 /// A pack larger than this is left as it is for good.
 const SIZE_LIMIT: u64 = 512 * 1024 * 1024;
+/// Each pack that is joined is an open file, of which a process has few: on macOS 256.
+const AT_ONCE: usize = 64;
 
 /// What housekeeping did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
-    /// How many packs became one; 0 where nothing was to do.
+    /// How many packs were joined; 0 where nothing was to do.
     pub packs: usize,
     /// Their bytes before.
     pub bytes_before: u64,
-    /// The bytes of the new pack.
+    /// The bytes of the new packs.
     pub bytes_after: u64,
 }
 
@@ -44,26 +47,39 @@ impl Vault {
 
     pub(super) fn tidy_within(&self, limit: u64) -> Result<Tidied> {
         let packs = self.packs()?;
-        let frozen = packs.frozen()?;
-        let small = frozen.into_iter().filter(|(_, size)| *size <= limit).collect();
-        let chosen = packs_to_join(small);
-        if chosen.is_empty() {
-            return Ok(Tidied::default());
+        let mut tidied = Tidied::default();
+        loop {
+            let frozen = packs.frozen()?.into_iter();
+            let mut chosen = packs_to_join(frozen.filter(|(_, size)| *size <= limit).collect());
+            let is_last = chosen.len() <= AT_ONCE;
+            // The smallest come first, and what they become is chosen again.
+            chosen.truncate(AT_ONCE);
+            let Some(mut sources) = self.sources(&packs, &chosen)? else {
+                return Ok(tidied);
+            };
+            tidied.packs += sources.len();
+            tidied.bytes_before += sources.iter().map(|source| source.size).sum::<u64>();
+            tidied.bytes_after += self.join(&packs, &mut sources)?;
+            if is_last {
+                return Ok(tidied);
+            }
         }
+    }
+
+    /// Opens packs that shall be joined; nothing where there are none, or one is damaged.
+    fn sources(&self, packs: &PackFolder, names: &[String]) -> Result<Option<Vec<PackFile>>> {
         let mut sources = Vec::new();
-        for name in &chosen {
-            match open_checked(&packs, name) {
+        for name in names {
+            match open_checked(packs, name) {
                 Ok(source) => sources.push(source),
                 Err(error) => {
                     packs.set_aside(name)?;
                     self.warn(format!("set a damaged pack aside: {error:#}"));
-                    return Ok(Tidied::default());
+                    return Ok(None);
                 }
             }
         }
-        let bytes_before = sources.iter().map(|source| source.size).sum();
-        let bytes_after = self.join(&packs, &mut sources)?;
-        Ok(Tidied { packs: chosen.len(), bytes_before, bytes_after })
+        Ok(Some(sources).filter(|sources| !sources.is_empty()))
     }
 
     fn join(&self, packs: &PackFolder, sources: &mut [PackFile]) -> Result<u64> {
@@ -186,12 +202,15 @@ impl Plan {
         }
     }
 
+    /// Chains of git are up to 50 long, and one that spans two packs of ours up to 96.
     fn cut_long_chains(&mut self) {
-        let mut ids: Vec<_> = self.chosen.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            // Cutting in the middle halves a chain that spans two packs.
-            if self.depth(id).is_none_or(|depth| depth > DEPTH_LIMIT) {
+        let is_long = |depth: Option<usize>| depth.is_none_or(|depth| depth > DEPTH_LIMIT);
+        let depths = self.chosen.keys().map(|id| (self.depth(*id), *id));
+        let mut long: Vec<_> = depths.filter(|(depth, _)| is_long(*depth)).collect();
+        // From a chain's beginning on: a cut shortens it for all that leans on what is cut.
+        long.sort_unstable();
+        for (_, id) in long {
+            if is_long(self.depth(id)) {
                 self.choose(id, Choice { source: None, base: None, length: 0 });
             }
         }
