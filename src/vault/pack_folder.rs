@@ -3,7 +3,9 @@
 //! The pack that a sync adds to is marked by a `.keep` file with our words in it, which git's own
 //! housekeeping respects. Packs that are finished for good are git's to repack; that they were ours
 //! is written in a list in our private folder, where git never looks. A lost list costs nothing but
-//! that these packs are no longer joined by us.
+//! that these packs are no longer joined by us. Packs that we fetched are in that list as well.
+
+mod adoption;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

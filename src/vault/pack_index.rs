@@ -1,6 +1,7 @@
 //! The `.idx` file beside a pack, version 2: ids in order, where each lies, its CRC-32.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use sha1::{Digest, Sha1};
@@ -56,6 +57,13 @@ pub(super) fn write(
     let own_sum: [u8; 20] = Sha1::digest(&bytes).into();
     out.write_all(&bytes)?;
     out.write_all(&own_sum)
+}
+
+/// True for an index of the version that [`parse`] reads.
+pub(super) fn is_known(path: &Path) -> io::Result<bool> {
+    let mut start = [0; MAGIC.len()];
+    fs_err::File::open(path)?.read_exact(&mut start)?;
+    Ok(start == MAGIC)
 }
 
 /// Reads an index whole and checks its sum; sorted by id.

@@ -154,8 +154,16 @@ pub(super) fn noise(seed: u64, length: usize) -> Vec<u8> {
     next.take(length).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the real git judges what was written")]
 pub(super) fn git(home: &Path, folder: &Path, words: &[&str]) -> Option<String> {
+    let out = git_fed(home, folder, words, b"")?;
+    Some(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// What real git says to this input.
+#[expect(clippy::disallowed_methods, reason = "the real git judges what was written")]
+pub(super) fn git_fed(home: &Path, folder: &Path, words: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let fed = home.join("input");
+    fs_err::write(&fed, input).unwrap();
     let output = Command::new("git")
         .args(words)
         .current_dir(folder)
@@ -164,10 +172,10 @@ pub(super) fn git(home: &Path, folder: &Path, words: &[&str]) -> Option<String> 
         .env("HOME", home)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("LC_ALL", "C")
+        .stdin(std::fs::File::open(fed).unwrap())
         .output()
         .ok()?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "git {words:?}: {out}{err}");
-    Some(out)
+    let said = [&output.stdout[..], &output.stderr].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success(), "git {words:?}: {said}");
+    Some(output.stdout)
 }

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod everyday;
+mod fetched;
 mod growth;
 mod packs;
 mod surroundings;

@@ -1,0 +1,62 @@
+//! Packs that a fetch brings: git and libgit2 write them, and from then on they are ours to join.
+//!
+//! Each fetch leaves a pack, and libgit2 has nothing that would ever join them. That a pack is ours
+//! is noted once the fetch is over. A crash in between costs only that this one stays as it is.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::PackFolder;
+use crate::vault::Vault;
+use crate::vault::pack_index;
+use crate::vault::pack_list::{self, Listed};
+
+impl Vault {
+    /// Runs a fetch, and takes the packs that it leaves among those that [`Vault::tidy`] joins.
+    ///
+    /// Packs that were there before stay whose they are, and so does one with a `.keep`, which
+    /// somebody still writes or wants as it is. Also where the fetch fails, what it brought by then
+    /// is taken. The caller holds the backup's lock.
+    ///
+    /// # Errors
+    /// That of the fetch; else where the folder of packs cannot be read. Packs that could not be
+    /// noted as ours are a warning: their objects are there all the same.
+    pub fn adopt_packs<T>(&self, fetch: impl FnOnce() -> Result<T>) -> Result<T> {
+        let packs = self.packs()?;
+        let before = packs.complete()?;
+        let fetched = fetch();
+        if let Err(error) = packs.adopt_all_but(&before) {
+            self.warn(format!("fetched packs will not be joined: {error:#}"));
+        }
+        let reopened = self.reopen();
+        let fetched = fetched?;
+        reopened.map(|()| fetched)
+    }
+}
+
+impl PackFolder {
+    /// The names of all packs that can be read.
+    fn complete(&self) -> Result<BTreeSet<String>> {
+        let found = self.scan()?.into_iter();
+        Ok(found.filter(|(_, files)| files.pack && files.index).map(|(name, _)| name).collect())
+    }
+
+    fn adopt_all_but(&self, before: &BTreeSet<String>) -> Result<()> {
+        let old = pack_list::read(&self.list)?;
+        let mut list = old.clone();
+        for name in self.complete()?.difference(before).filter(|name| self.is_free(name)) {
+            // What the list knows already is a pack of our own making.
+            list.entry(name.clone()).or_insert(Listed::Kept);
+        }
+        if list == old { Ok(()) } else { pack_list::write(&self.list, &list) }
+    }
+
+    /// False where git treats the pack in a way of its own, or its index is of a kind that joining
+    /// would take for damage.
+    fn is_free(&self, name: &str) -> bool {
+        let marks = ["keep", "promisor", "mtimes"];
+        let is_marked = marks.iter().any(|mark| self.file(name, mark).exists());
+        !is_marked && pack_index::is_known(&self.file(name, "idx")).unwrap_or(false)
+    }
+}
