@@ -26,6 +26,7 @@ mod pack_list;
 mod read;
 mod replay;
 mod settings;
+mod size;
 pub mod transport;
 mod tree;
 
