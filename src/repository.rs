@@ -14,6 +14,7 @@ pub mod migrate;
 mod older;
 pub mod revision;
 pub mod settings;
+pub mod stage;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

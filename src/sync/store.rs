@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 
-use self::compress::{Growth, Made, StageFiles, finish_parts};
+use self::compress::{Growth, Made, finish_parts};
 use self::source_file::SourceFile;
 use super::plan::Found;
 use super::survey::{Relation, Survey};
@@ -21,6 +21,7 @@ use crate::repository::cache::Known;
 use crate::repository::layout::{EntryPath, Form};
 use crate::repository::ledger::{Content, Entry, Hash, StoredPart, Unknown, oversized};
 use crate::repository::revision::Staged;
+use crate::repository::stage::StageFiles;
 use crate::source::Kind;
 use crate::transcript::Scanner;
 use crate::vault::{FileMode, Previous};

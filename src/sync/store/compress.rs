@@ -1,18 +1,18 @@
 //! Source bytes to staged files: compressed or as they are, read back before they count.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::source_file::SourceFile;
 use super::{Step, Store, scanner};
-use crate::archive::{self, Part, PartSink, Resume, Written};
+use crate::archive::{self, Part, Resume, Written};
 use crate::repository::layout::{EntryPath, Form, form};
 use crate::repository::ledger::{Content, Hash, StoredPart, oversized};
 use crate::repository::revision::{Origin, Staged};
+use crate::repository::stage::StageFiles;
 use crate::source::Kind;
 use crate::transcript::Scanner;
 use crate::vault::{FileMode, ObjectId, Previous};
@@ -160,43 +160,5 @@ fn content_of(source: &SourceFile, hasher: Sha256, length: u64, form: Form) -> C
         mode: source.stat.mode,
         modified: source.modified,
         session: None,
-    }
-}
-
-/// The names of one archive's parts while they wait.
-pub(super) struct StageFiles {
-    stem: PathBuf,
-}
-
-impl StageFiles {
-    pub(super) fn new(stage: &Path) -> Self {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        Self { stem: stage.join(number.to_string()) }
-    }
-
-    /// Where a part waits.
-    pub(super) fn path(&self, number: u32) -> PathBuf {
-        self.stem.with_extension(number.to_string())
-    }
-
-    /// Opens each part for writing as it begins.
-    pub(super) fn sink(&self) -> StageSink<'_> {
-        StageSink(self)
-    }
-}
-
-/// Writes each part to its stage file.
-pub(super) struct StageSink<'a>(&'a StageFiles);
-
-impl PartSink for StageSink<'_> {
-    type Writer = fs_err::File;
-
-    fn begin(&mut self, number: u32) -> io::Result<fs_err::File> {
-        fs_err::File::create(self.0.path(number))
-    }
-
-    fn finish(&mut self, _number: u32, _file: fs_err::File) -> io::Result<()> {
-        Ok(())
     }
 }
