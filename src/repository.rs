@@ -14,6 +14,7 @@ pub mod migrate;
 mod older;
 pub mod revision;
 pub mod settings;
+mod sizes;
 pub mod stage;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use self::ledger::{Content, Ledger};
 use self::lock::{Lock, Owner};
 use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
+use self::sizes::Sizes;
 use crate::archive::ArchiveReader;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
@@ -43,6 +45,8 @@ pub struct Repository {
     pub vault: Vault,
     /// This machine's folder below `machines/`.
     pub machine: MachineSlug,
+    /// How large stored files may be.
+    pub sizes: Sizes,
     env: Env,
     root: PathBuf,
     warnings: Mutex<Vec<String>>,
@@ -75,6 +79,7 @@ impl Repository {
         Ok(Some(Self {
             vault,
             machine,
+            sizes: Sizes::default(),
             env: env.clone(),
             root: root.to_path_buf(),
             warnings: Mutex::default(),

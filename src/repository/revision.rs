@@ -140,8 +140,10 @@ impl<'a> Revision<'a> {
     /// Stores a staged file under a name below this machine's folder.
     ///
     /// # Errors
-    /// Where it cannot be read back or git cannot be written.
+    /// Where it is too large for a commit, cannot be read back, or git cannot be written. Nothing
+    /// was changed then.
     pub fn put(&mut self, name: &str, staged: Staged, mode: FileMode) -> Result<()> {
+        self.repository.sizes.check(self.work_file(name).display(), staged.length)?;
         match staged.origin {
             Origin::New => self.batch()?.add_file(&staged.path, staged.id, staged.length)?,
             Origin::Grown { ref previous, .. } => {

@@ -415,3 +415,47 @@ impl<'a> Run<'a> {
         Ok(self.outcome)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+    use crate::source::Roots;
+    use crate::sync::{Reading, plan};
+
+    fn sync(repository: &Repository, roots: &Roots) -> SyncOutcome {
+        let prepared = plan(repository, roots, Scope::All, Reading::Changed, &Silent).unwrap();
+        apply(repository, prepared, &Silent).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_no_host_takes_is_named_and_the_rest_is_saved() {
+        let (home, env) = crate::testing::sandbox();
+        let claude = home.path().join(".claude");
+        fs_err::create_dir_all(claude.join("skills/x")).unwrap();
+        fs_err::write(claude.join("CLAUDE.md"), "be kind\n").unwrap();
+        let large = claude.join("skills/x/model.bin");
+        fs_err::write(&large, "x".repeat(4000)).unwrap();
+        let mut repository = Repository::create(&home.path().join("backup"), &env).unwrap();
+        repository.sizes.largest_committed = 3000;
+        let roots = Roots::find(None, &env);
+        let first = sync(&repository, &roots);
+        let refused: Vec<_> = first.unreadable.iter().map(|file| &file.path).collect();
+        assert_eq!((refused, first.files.added), (vec![&large], 1));
+        assert!(first.unreadable[0].error.contains("4000 bytes"), "{:?}", first.unreadable);
+        assert!(first.commit.is_some());
+        let stored = |name: &str| {
+            let found = repository.vault.find(&format!("machines/mac/config/{name}")).unwrap();
+            found.map(|file| repository.vault.read(file.id).unwrap().len())
+        };
+        assert_eq!((stored("CLAUDE.md"), stored("skills/x/model.bin")), (Some(8), None));
+        // It is tried again, and saved once it fits; a newer state that does not leaves the older.
+        assert_eq!(sync(&repository, &roots).unreadable.len(), 1);
+        fs_err::write(&large, "x".repeat(2000)).unwrap();
+        assert_eq!(sync(&repository, &roots).files.added, 1);
+        fs_err::write(&large, "y".repeat(5000)).unwrap();
+        let last = sync(&repository, &roots);
+        assert_eq!((last.unreadable.len(), last.commit), (1, None));
+        assert_eq!(stored("skills/x/model.bin"), Some(2000));
+    }
+}

@@ -105,15 +105,26 @@ impl Store<'_> {
     /// Stores one file.
     ///
     /// # Errors
-    /// Where the file cannot be read, changed under our eyes other than by growing, or cannot be
-    /// written.
+    /// Where the file cannot be read, changed under our eyes other than by growing, cannot be
+    /// written, or is too large for a commit.
     pub(super) fn store(&self, job: &Job) -> Result<Stored> {
         let source = SourceFile::open(&job.found.file.path)?;
         let mut task = Task { store: self, job, source };
-        match &job.entry {
-            None => task.add(),
-            Some(entry) => task.compare(entry),
-        }
+        let stored = match &job.entry {
+            None => task.add()?,
+            Some(entry) => task.compare(entry)?,
+        };
+        self.check_sizes(job, &stored)?;
+        Ok(stored)
+    }
+
+    /// Refused here, a file is one that could not be saved; later it would stop the whole run.
+    fn check_sizes(&self, job: &Job, stored: &Stored) -> Result<()> {
+        let name = job.found.file.path.display();
+        stored.steps.iter().try_for_each(|step| match step {
+            Step::Put { staged, .. } => self.repository.sizes.check(&name, staged.length),
+            Step::Rename { .. } | Step::Remove(_) => Ok(()),
+        })
     }
 
     /// The local bytes of a file as a version of its line, unless they are stored already.
@@ -123,7 +134,9 @@ impl Store<'_> {
     pub(super) fn set_aside(&self, found: &Found, entry: &Entry) -> Result<Option<Stored>> {
         let source = SourceFile::open(&found.file.path)?;
         let job = Job { found: found.clone(), entry: None, known: None };
-        Task { store: self, job: &job, source }.set_aside(entry)
+        let stored = Task { store: self, job: &job, source }.set_aside(entry)?;
+        stored.iter().try_for_each(|stored| self.check_sizes(&job, stored))?;
+        Ok(stored)
     }
 }
 

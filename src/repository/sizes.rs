@@ -1,0 +1,56 @@
+//! How large a stored file may be: hosts of git repositories refuse one of 100 MB.
+//!
+//! What the program stores itself is cut into parts far below this. Nothing larger
+//! goes into a commit, which could never be sent.
+
+use std::fmt::Display;
+
+use anyhow::{Result, ensure};
+
+use crate::archive::Limits;
+
+/// How large stored files may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// A file of an older layout above this many bytes is written anew, in parts.
+    pub largest_adopted: u64,
+    /// A file above this many bytes is never committed.
+    pub largest_committed: u64,
+    /// When a part is full.
+    pub part: Limits,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { largest_adopted: 95 << 20, largest_committed: 100_000_000, part: Limits::default() }
+    }
+}
+
+impl Sizes {
+    /// Refuses a file of so many bytes where no host would take it.
+    ///
+    /// # Errors
+    /// Where it is too large, with its name.
+    pub fn check(&self, name: impl Display, length: u64) -> Result<()> {
+        let limit = self.largest_committed;
+        let fits = length <= limit;
+        ensure!(fits, "`{name}` has {length} bytes, and no git host takes more than {limit}");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{PART_LIMIT, SECTION};
+
+    #[test]
+    fn what_is_written_fits_where_what_is_adopted_fits() {
+        let sizes = Sizes::default();
+        assert!(PART_LIMIT + 2 * (SECTION as u64) < sizes.largest_adopted);
+        assert!(sizes.largest_adopted < sizes.largest_committed);
+        sizes.check("f", 100_000_000).unwrap();
+        let error = sizes.check("machines/m/f", 100_000_001).unwrap_err().to_string();
+        assert!(error.starts_with("`machines/m/f` has 100000001 bytes"), "{error}");
+    }
+}
