@@ -4,6 +4,7 @@ pub mod cache;
 pub mod find;
 mod foreign;
 pub mod heal;
+mod in_parts;
 pub mod index;
 mod integrate;
 pub mod layout;

@@ -1,8 +1,9 @@
 //! Older layouts taken over in place, in one commit: what lies there gets its ledger lines.
 //!
 //! Flat `projects/` (versions 1 to 3.1), `machines/` with `config/` and `history.jsonl.gz` at the
-//! root (3.2), and our own layout after its `.git` was lost. Archives are kept as they are. What is
-//! damaged is taken from git's history where that has it whole, and left where it lies otherwise.
+//! root (3.2), and our own layout after its `.git` was lost. Archives are kept as they are, unless
+//! one is too large for git hosts: that one is written anew, in parts. What is damaged is taken from
+//! git's history where that has it whole, and left where it lies otherwise.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use walkdir::WalkDir;
 
+use super::in_parts::InParts;
 use super::layout::{EntryPath, machine_folder};
-use super::ledger::{Content, Entry, Ledger, StoredPart};
+use super::ledger::{Content, Entry, Ledger};
 use super::manifest::size_words;
 use super::older::Candidate;
 use super::revision::{Origin, Revision, Staged};
 use super::{Repository, ledger_folder};
+use crate::fs::create_private_dir;
 use crate::source::{Listing, Unreadable, deny};
 use crate::vault::{FileMode, ObjectId};
 
@@ -150,20 +153,48 @@ impl<'a> Adoption<'a> {
             };
             entry.content = version.content;
         }
-        for content in entry.contents() {
-            for (name, part) in content.files(&path) {
-                self.put(&name, part, content)?;
-            }
+        entry.content = self.put_own(&path, entry.content)?;
+        for version in &mut entry.versions {
+            version.content = self.put_own(&path, version.content.clone())?;
         }
         self.adopted.files += 1;
         self.bytes += entry.content.stored_bytes();
         self.revision.set_entry(entry)
     }
 
-    fn put(&mut self, name: &str, part: &StoredPart, content: &Content) -> Result<()> {
-        let file = self.repository.work_file(&self.repository.machine, name);
-        let staged = self.link(&file, part.blob, part.length)?;
-        self.revision.put(name, staged, content.file_mode())
+    /// Puts a content that lies in this machine's folder already.
+    fn put_own(&mut self, path: &EntryPath, content: Content) -> Result<Content> {
+        let names = |content: &Content| -> Vec<String> {
+            content.files(path).into_iter().map(|(name, _)| name).collect()
+        };
+        let old = names(&content);
+        let work_file = |name| self.repository.work_file(&self.repository.machine, name);
+        let files = old.iter().map(|name| work_file(name)).collect();
+        let content = self.put(path, content, files)?;
+        let new = names(&content);
+        old.iter().filter(|name| !new.contains(name)).for_each(|name| self.revision.remove(name));
+        Ok(content)
+    }
+
+    /// Stores a content whose bytes are in these files: as they are, or in parts.
+    fn put(&mut self, path: &EntryPath, content: Content, files: Vec<PathBuf>) -> Result<Content> {
+        let (content, staged) = if self.repository.sizes.wants_parts(&content) {
+            let shown = files.first().map(|file| file.display().to_string()).unwrap_or_default();
+            let limits = self.repository.sizes.part;
+            let in_parts = InParts::write(&self.stage, path, &content, files, limits);
+            let in_parts = in_parts.with_context(|| format!("cannot cut `{shown}` into parts"))?;
+            (in_parts.content, in_parts.staged)
+        } else {
+            let mut staged = Vec::new();
+            for (file, part) in files.iter().zip(&content.parts) {
+                staged.push(self.link(file, part.blob, part.length)?);
+            }
+            (content, staged)
+        };
+        for ((name, _), staged) in content.files(path).into_iter().zip(staged) {
+            self.revision.put(&name, staged, content.file_mode())?;
+        }
+        Ok(content)
     }
 
     fn is_whole(&self, path: &EntryPath, content: &Content) -> bool {
@@ -244,9 +275,26 @@ impl<'a> Adoption<'a> {
         if length == 0 {
             return Ok(());
         }
-        let torn = self.link(stored, id, length)?;
         let name = content.files(path).first().map(|(name, _)| format!("{name}%damaged"));
-        self.revision.put(&name.context("one part")?, torn, FileMode::Plain)
+        let name = name.context("one part")?;
+        if self.repository.sizes.check(stored.display(), length).is_err() {
+            return self.keep_torn_unsaved(&name, stored);
+        }
+        let torn = self.link(stored, id, length)?;
+        self.revision.put(&name, torn, FileMode::Plain)
+    }
+
+    /// What is too large for a commit, and cannot be cut because it cannot be read, has at least
+    /// its place in the folder.
+    fn keep_torn_unsaved(&self, name: &str, stored: &Path) -> Result<()> {
+        let beside = self.repository.work_file(&self.repository.machine, name);
+        beside.parent().map_or(Ok(()), create_private_dir)?;
+        if !beside.exists() {
+            fs_err::hard_link(stored, &beside)?;
+        }
+        let beside = beside.display();
+        self.repository.warn(format!("`{beside}` is damaged and too large to be committed"));
+        Ok(())
     }
 
     fn leave(&mut self, stored: PathBuf, candidate: &Candidate, error: &anyhow::Error) {
@@ -263,11 +311,10 @@ impl<'a> Adoption<'a> {
         file: &Path,
         content: Content,
     ) -> Result<()> {
-        let (name, part) = content.files(path).into_iter().next().context("one part")?;
-        let staged = self.link(file, part.blob, part.length)?;
-        let in_machine = Path::new(&machine_folder(&self.repository.machine)).join(&name);
-        self.revision.put(&name, staged, content.file_mode())?;
-        if in_machine != candidate.stored {
+        let content = self.put(path, content, vec![file.to_path_buf()])?;
+        let folder = PathBuf::from(machine_folder(&self.repository.machine));
+        let mut names = content.files(path).into_iter().map(|(name, _)| folder.join(name));
+        if !names.any(|name| name == candidate.stored) {
             self.revision.forget_and_remove(&candidate.stored);
         }
         self.adopted.files += 1;
@@ -330,3 +377,6 @@ pub(super) fn hide_root_manifest(repository: &Repository) -> Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

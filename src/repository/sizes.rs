@@ -1,12 +1,13 @@
 //! How large a stored file may be: hosts of git repositories refuse one of 100 MB.
 //!
-//! What the program stores itself is cut into parts far below this. Nothing larger
-//! goes into a commit, which could never be sent.
+//! What the program stores itself is cut into parts far below this. What an older tool stored is
+//! cut when it is taken over, and nothing larger goes into a commit, which could never be sent.
 
 use std::fmt::Display;
 
 use anyhow::{Result, ensure};
 
+use super::ledger::Content;
 use crate::archive::Limits;
 
 /// How large stored files may be.
@@ -36,6 +37,11 @@ impl Sizes {
         let fits = length <= limit;
         ensure!(fits, "`{name}` has {length} bytes, and no git host takes more than {limit}");
         Ok(())
+    }
+
+    /// True for an older tool's file that is to be cut into parts.
+    pub(super) fn wants_parts(&self, content: &Content) -> bool {
+        content.parts.iter().any(|part| part.length > self.largest_adopted)
     }
 }
 
