@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use sha1::{Digest, Sha1};
 
 use crate::vault::content::Content;
-use crate::vault::entry;
-use crate::vault::object_id::ObjectId;
+use crate::vault::delta;
+use crate::vault::entry::{self, Form, Packing};
+use crate::vault::object_id::{ObjectId, ObjectKind};
 use crate::vault::pack_file::PackFile;
 use crate::vault::testing::{Sandbox, git, git_fed, noise};
 
@@ -271,6 +273,41 @@ fn a_thin_pack_that_was_completed_joins_ours() {
     assert_eq!(sandbox.vault.tidy().unwrap().packs, 2);
     assert!(objects(&sandbox).is_superset(&before));
     assert_eq!(sandbox.vault.read(ObjectId::of_bytes(&ledger(3))).unwrap(), ledger(3));
+    sandbox.assert_clean();
+}
+
+#[test]
+fn an_object_that_a_pack_has_twice_is_no_circle() {
+    let sandbox = Sandbox::new();
+    sandbox.commit(&[("x", &noise(1, 900))], NOON);
+    let (one, other) = (b"a short text", b"a short text, and more");
+    let ids = [ObjectId::of_bytes(one), ObjectId::of_bytes(other)];
+    let mut pack = b"PACK\0\0\0\x02\0\0\0\x03".to_vec();
+    let whole = entry::header(Form::Whole(ObjectKind::Blob), one.len() as u64);
+    let mut length = entry::write_entry(&mut pack, &whole, Packing::Deflated, &mut &one[..]);
+    for delta in [delta::encode(one, other), delta::encode(other, one)] {
+        assert!(delta.len() < 16);
+        let header = [0x60 | delta.len() as u8, length.unwrap().0 as u8];
+        length = entry::write_entry(&mut pack, &header, Packing::Deflated, &mut &delta[..]);
+    }
+    let sum = Sha1::digest(&pack);
+    pack.extend_from_slice(&sum);
+    let (home, root) = (sandbox.home.path(), sandbox.root());
+    let index = || Ok(git_fed(home, &root, &["index-pack", "--stdin"], &pack));
+    if sandbox.vault.adopt_packs(index).unwrap().is_none() {
+        return;
+    }
+    let name = sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let pack = PackFile::open(&root.join(".git/objects/pack"), &name).unwrap();
+    assert_eq!(ids.map(|id| pack.kind(id)), [Some(ObjectKind::Blob); 2]);
+    assert_eq!(pack.entry(ids[0]).unwrap().form, Form::Whole(ObjectKind::Blob));
+    for day in 1..=2 {
+        let time = format!("2026-12-{day:02}T12:00:00Z");
+        sandbox.commit(&[("x", &noise(1 + day, 900))], &time);
+    }
+    assert_eq!(sandbox.vault.tidy().unwrap().packs, 3);
+    assert_eq!(sandbox.vault.read(ids[0]).unwrap(), one);
+    assert_eq!(sandbox.vault.read(ids[1]).unwrap(), other);
     sandbox.assert_clean();
 }
 
