@@ -105,6 +105,11 @@ impl Env {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
     }
 
+    /// All variables, for a program that is started.
+    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The path from the root: relative ones are below the working folder, `~` is the home.
     ///
     /// A shell leaves the tilde of `--flag=~/x` as it is, and a timer has no shell.

@@ -1,13 +1,27 @@
 //! Talking to a remote repository: what it has, getting it, sending ours.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use super::Vault;
 use super::object_id::ObjectId;
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
 use crate::progress::Progress;
 
 mod address;
+mod explain;
+mod git_program;
+mod libgit2;
+mod place;
+mod preflight;
+mod reason;
 
 pub use address::Address;
+pub use explain::refused;
+pub use preflight::preflight;
+
+use git_program::{GitProgram, OLDEST as OLDEST_GIT};
+use libgit2::Libgit2;
 
 /// What a remote repository has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +63,57 @@ pub enum Choice {
     Git,
 }
 
+impl Choice {
+    /// Reads the setting `claude-backup.transport`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where it is no known word.
+    pub fn parse(text: &str) -> Result<Self> {
+        Ok(match text.trim().to_ascii_lowercase().as_str() {
+            "auto" => Self::Auto,
+            "libgit2" => Self::Libgit2,
+            "git" => Self::Git,
+            _ => {
+                let message = format!("`{}` is no transport", text.escape_debug());
+                bail!(Failure::new(ErrorKind::Usage, message).hint("use auto, libgit2 or git"));
+            }
+        })
+    }
+
+    /// The word in the settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Libgit2 => "libgit2",
+            Self::Git => "git",
+        }
+    }
+}
+
+impl Vault {
+    /// Somebody who speaks to remotes for this repository.
+    ///
+    /// # Errors
+    /// Where git is asked for and there is none that can be used.
+    pub fn transport<'a>(
+        &'a self,
+        choice: Choice,
+        env: &'a Env,
+    ) -> Result<Box<dyn Transport + 'a>> {
+        let libgit2 = || Box::new(Libgit2::new(self, env));
+        Ok(match choice {
+            Choice::Libgit2 => libgit2(),
+            Choice::Git => Box::new(GitProgram::find(self, env)?),
+            // Libgit2 sends whole files where git sends what changed in them.
+            Choice::Auto => match GitProgram::find(self, env) {
+                Ok(git) => Box::new(git),
+                Err(_) => libgit2(),
+            },
+        })
+    }
+}
+
 /// One way to speak to a remote.
 ///
 /// Failures to reach it or to be let in are errors, of the kinds `Unreachable` and `Unauthorized`.
@@ -88,3 +153,11 @@ pub trait Transport {
         progress: &dyn Progress,
     ) -> Result<Sent>;
 }
+
+/// The failure to fetch what is not there.
+fn lacks(remote: &Address, reference: &str) -> anyhow::Error {
+    Failure::new(ErrorKind::NotFound, format!("`{remote}` has no `{reference}`")).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! What git, libgit2 and remotes say when something fails, told with a kind and the way out.
+
+use crate::error::{ErrorKind, Failure};
+
+use super::Address;
+
+/// Words of a failure, what they mean, and what mends it.
+///
+/// `{remote}` stands for the address, `{host}` for the host in it.
+struct Meaning {
+    words: &'static [&'static str],
+    kind: ErrorKind,
+    message: &'static str,
+    hint: &'static str,
+}
+
+/// Most lines of another program that are worth repeating.
+const MOST_LINES: usize = 8;
+
+/// What a remote does not take. The first that fits counts, so what is special comes first.
+const REFUSALS: &[Meaning] = &[
+    Meaning {
+        words: &["GH001", "exceeds GitHub's file size limit", "larger than the maximum allowed"],
+        kind: ErrorKind::Refused,
+        message: "{host} does not take a file this large",
+        hint: "see which with `git rev-list --objects --all`; use a remote without such a limit, such as a server of your own",
+    },
+    Meaning {
+        words: &["GH013", "secret", "push protection"],
+        kind: ErrorKind::Refused,
+        message: "{host} found something in the backup that looks like a secret",
+        hint: "read what it says; for a private repository its owner can allow this",
+    },
+    Meaning {
+        words: &["No space left on device", "Disk quota exceeded", "quota", "over its size limit"],
+        kind: ErrorKind::Refused,
+        message: "there is no room left at `{remote}`",
+        hint: "make room there, or use another remote",
+    },
+    Meaning {
+        words: &["HTTP 413", "error: 413", "status code: 413", "Request Entity Too Large"],
+        kind: ErrorKind::Refused,
+        message: "the server in front of `{remote}` takes no upload this large",
+        hint: "raise its limit (nginx: `client_max_body_size 0;`), or use an ssh address",
+    },
+    Meaning {
+        words: &["protected branch", "GH006", "not allowed to push code", "deny updating"],
+        kind: ErrorKind::Refused,
+        message: "`{remote}` protects this branch",
+        hint: "let its settings allow pushes to the branch, without force",
+    },
+    Meaning {
+        words: &["read only", "read-only", "Read-only file system", "was archived"],
+        kind: ErrorKind::Refused,
+        message: "`{remote}` can only be read",
+        hint: "give the key or the token write access, or take the repository out of the archive",
+    },
+    Meaning {
+        words: &[
+            "insufficient permission",
+            "unable to create temporary object",
+            "unpacker error",
+            "unpack failed",
+        ],
+        kind: ErrorKind::Refused,
+        message: "`{remote}` could not store what it was sent",
+        hint: "see that the folder there belongs to the user who logs in, and that its disk is well",
+    },
+    Meaning {
+        words: &["hook declined", "aborted by hook", "pre-receive hook"],
+        kind: ErrorKind::Refused,
+        message: "a rule at `{remote}` does not take it",
+        hint: "read what it says, and change the rule there or the remote here",
+    },
+];
+
+/// What keeps us from a remote.
+const FAILURES: &[Meaning] = &[
+    Meaning {
+        words: &[
+            "Host key verification failed",
+            "HOST IDENTIFICATION HAS CHANGED",
+            "remote ssh hostkey",
+            "No matching host key",
+        ],
+        kind: ErrorKind::Unreachable,
+        message: "the ssh key of {host} is not known here, or has changed",
+        hint: "run `ssh {host}` once and compare the fingerprint; after a change, `ssh-keygen -R {host}` first",
+    },
+    Meaning {
+        words: &["SSL certificate", "certificate", "self-signed", "self signed", "SSL error"],
+        kind: ErrorKind::Unreachable,
+        message: "the certificate of {host} cannot be trusted",
+        hint: "for a certificate of your own set SSL_CERT_FILE=/path/ca.pem, or with the git program `git config --global http.sslCAInfo /path/ca.pem`",
+    },
+    Meaning {
+        words: &["marked as read only", "archived so it is read-only"],
+        kind: ErrorKind::Refused,
+        message: "`{remote}` can only be read",
+        hint: "give the key write access, or take the repository out of the archive",
+    },
+    Meaning {
+        words: &["Permission denied (", "error authenticating", "SSH session", "ssh key"],
+        kind: ErrorKind::Unauthorized,
+        message: "{host} takes no ssh key of this user",
+        hint: "try `ssh -T {host}`; a key with a passphrase must be in the agent: `ssh-add`",
+    },
+    Meaning {
+        words: &[
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "Access denied",
+            "authentication required",
+            "authentication replays",
+            "no credentials",
+            "error: 401",
+            "status code: 401",
+            "http status code: 401",
+        ],
+        kind: ErrorKind::Unauthorized,
+        message: "{host} does not let us in",
+        hint: "log in with `gh auth login` and `gh auth setup-git` (GitHub), or let a git credential helper know the password",
+    },
+    Meaning {
+        words: &["error: 403", "status code: 403", "denied to", "not allowed"],
+        kind: ErrorKind::Unauthorized,
+        message: "this user may not do that at `{remote}`",
+        hint: "ask for write access, or log in as somebody who has it",
+    },
+    Meaning {
+        words: &[
+            "epository not found",
+            "not found",
+            "error: 404",
+            "status code: 404",
+            "does not appear to be a git repository",
+            "does not exist",
+            "could not be found",
+            "project you were looking for",
+        ],
+        kind: ErrorKind::Unreachable,
+        message: "there is no repository at `{remote}`, or this user may not see it",
+        hint: "check the address, make the repository there first, and check who is logged in",
+    },
+];
+
+/// What keeps a conversation from beginning, or breaks it.
+const BREAKS: &[Meaning] = &[
+    Meaning {
+        words: &[
+            "resolve host",
+            "resolve address",
+            "resolve proxy",
+            "Name or service not known",
+            "name resolution",
+            "nodename nor servname",
+        ],
+        kind: ErrorKind::Unreachable,
+        message: "no address is known for {host}",
+        hint: "check the network and how the host is written",
+    },
+    Meaning {
+        words: &[
+            "Connection refused",
+            "Connection reset",
+            "Connection closed",
+            "timed out",
+            "timeout",
+            "No route to host",
+            "unreachable",
+            "onnect to ",
+            "Could not connect",
+            "too slow",
+            "early EOF",
+            "hung up",
+            "unexpected EOF",
+            "Could not read from remote",
+            "kex_exchange",
+        ],
+        kind: ErrorKind::Unreachable,
+        message: "{host} cannot be reached",
+        hint: "check the network and that the host is up; the next run tries again",
+    },
+];
+
+/// The failure that these words tell of; they are the whole of what was said.
+pub(super) fn failure(remote: &Address, said: &str) -> Failure {
+    explain(remote, said, &[FAILURES, BREAKS])
+}
+
+/// The same of a push: a full disk is the remote's then, and no longer ours.
+pub(super) fn push_failure(remote: &Address, said: &str) -> Failure {
+    explain(remote, said, &[FAILURES, REFUSALS, BREAKS])
+}
+
+/// The failure that a refused push is, from the remote's words.
+#[must_use]
+pub fn refused(remote: &Address, said: &str) -> Failure {
+    let mut failure = explain(remote, said, &[REFUSALS]);
+    if failure.kind != ErrorKind::Refused {
+        failure.kind = ErrorKind::Refused;
+        failure.message = format!("`{remote}` does not take what it is sent");
+        failure.hint = Some("read what it says, and change its rules or use another remote".into());
+    }
+    failure
+}
+
+fn explain(remote: &Address, said: &str, meanings: &[&[Meaning]]) -> Failure {
+    let lower = said.to_lowercase();
+    let fits = |meaning: &&Meaning| {
+        meaning.words.iter().any(|words| lower.contains(&words.to_lowercase()))
+    };
+    let host = remote.host().unwrap_or_else(|| remote.to_string());
+    let fill = |text: &str| text.replace("{remote}", &remote.to_string()).replace("{host}", &host);
+    let failure = match meanings.iter().copied().flatten().find(fits) {
+        Some(meaning) => Failure::new(meaning.kind, fill(meaning.message)).hint(fill(meaning.hint)),
+        None => Failure::new(ErrorKind::Failed, format!("git failed at `{remote}`")),
+    };
+    with_lines(failure, remote, said)
+}
+
+/// Adds what was said, without secrets and without what says nothing.
+fn with_lines(mut failure: Failure, remote: &Address, said: &str) -> Failure {
+    let lines = worth_repeating(&remote.scrubbed(said));
+    if !lines.is_empty() {
+        failure = failure.detail("said", lines.clone().into());
+    }
+    lines.into_iter().fold(failure, Failure::line)
+}
+
+fn worth_repeating(said: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in said.lines().map(plain) {
+        let is_empty_talk = line.is_empty()
+            || line.starts_with("Please make sure you have the correct access rights")
+            || line == "and the repository exists."
+            || line.starts_with("To ") && line.contains('/');
+        if !is_empty_talk && !lines.iter().any(|known| known == line) {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.truncate(MOST_LINES);
+    lines
+}
+
+/// A line without the names of those who said it.
+fn plain(line: &str) -> &str {
+    let mut line = line.trim();
+    for prefix in ["remote:", "fatal:", "error:", "ERROR:"] {
+        line = line.strip_prefix(prefix).map_or(line, str::trim);
+    }
+    if line.chars().all(|c| matches!(c, '=' | '-' | '*' | '@' | ' ')) { "" } else { line }
+}

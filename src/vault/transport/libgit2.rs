@@ -1,0 +1,177 @@
+//! Speaking to remotes by way of libgit2, which is built in.
+
+use anyhow::{Context, Result};
+use git2::{Direction, ErrorCode, FetchOptions, ProxyOptions, PushOptions, RemoteConnection};
+
+use self::talk::Talk;
+use super::{Address, References, Sent, Transport, explain, lacks, place};
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
+use crate::progress::{Progress, Silent};
+use crate::vault::{ObjectId, Vault, open_repository};
+
+mod credential_helper;
+mod credentials;
+mod local;
+mod ssh_address;
+mod ssh_config;
+mod talk;
+
+/// libgit2 and the repository it works for.
+pub(super) struct Libgit2<'a> {
+    vault: &'a Vault,
+    env: &'a Env,
+}
+
+impl<'a> Libgit2<'a> {
+    pub(super) fn new(vault: &'a Vault, env: &'a Env) -> Self {
+        Self { vault, env }
+    }
+
+    /// A repository of our own: a transfer may take long, and others want to read meanwhile.
+    fn repository(&self) -> Result<git2::Repository> {
+        let opened = open_repository(self.vault.root());
+        opened.with_context(|| format!("repository `{}`", self.vault.root().display()))
+    }
+
+    /// Reaches a remote and lets `work` speak to it.
+    fn speak<T>(
+        &self,
+        remote: &Address,
+        direction: Direction,
+        progress: &dyn Progress,
+        work: impl FnOnce(&mut RemoteConnection<'_, '_, '_>, &Talk<'_>) -> Result<T, git2::Error>,
+    ) -> Result<Result<T, git2::Error>> {
+        let repository = self.repository()?;
+        let url = match remote.local_path() {
+            Some(_) => place::of(remote, self.vault.root())?.url,
+            None => remote.as_str().to_owned(),
+        };
+        let named = repository.remote_anonymous(&url);
+        let named = named.map_err(|error| explain::failure(remote, error.message()))?;
+        let url = ssh_address::without_alias(&effective_url(&named, direction), remote, self.env)?;
+        let ssh = url.host;
+        let talk = Talk::new(self.env, repository.config().ok(), ssh, progress);
+        let mut named = repository
+            .remote_anonymous(&url.url)
+            .map_err(|error| explain::failure(remote, error.message()))?;
+        let connected = named.connect_auth(direction, Some(talk.callbacks()), Some(proxy()));
+        let mut connection =
+            connected.map_err(|error| self.failure(remote, direction, &error, &talk))?;
+        let worked = work(&mut connection, &talk);
+        talk.finish();
+        match worked {
+            Err(error) if error.code() == ErrorCode::NotFastForward => Ok(Err(error)),
+            Err(error) => Err(self.failure(remote, direction, &error, &talk)),
+            Ok(value) => Ok(Ok(value)),
+        }
+    }
+
+    fn failure(
+        &self,
+        remote: &Address,
+        direction: Direction,
+        error: &git2::Error,
+        talk: &Talk<'_>,
+    ) -> anyhow::Error {
+        if talk.is_stopped() || self.env.interrupted() {
+            let message = "stopped while speaking to the remote";
+            return Failure::new(ErrorKind::Interrupted, message).into();
+        }
+        let said = format!("{}\n{}\n{}", talk.words(), error.message(), talk.remarks());
+        match direction {
+            Direction::Fetch => explain::failure(remote, &said).into(),
+            Direction::Push => explain::push_failure(remote, &said).into(),
+        }
+    }
+}
+
+/// The address that the user's `insteadOf` and `pushInsteadOf` make of it.
+fn effective_url(remote: &git2::Remote<'_>, direction: Direction) -> String {
+    let push = match direction {
+        Direction::Push => remote.pushurl().ok().flatten(),
+        Direction::Fetch => None,
+    };
+    push.or_else(|| remote.url().ok()).unwrap_or_default().to_owned()
+}
+
+/// `http.proxy` of the user's settings, else `https_proxy`, `http_proxy` and `no_proxy`.
+fn proxy<'p>() -> ProxyOptions<'p> {
+    let mut options = ProxyOptions::new();
+    options.auto();
+    options
+}
+
+fn listed(connection: &RemoteConnection<'_, '_, '_>) -> Result<References, git2::Error> {
+    let mut references = References::default();
+    for head in connection.list()? {
+        let name = head.name();
+        if name == "HEAD" {
+            references.head = head.symref_target().map(str::to_owned);
+        } else if name.starts_with("refs/") && !name.ends_with("^{}") {
+            references.list.push((name.to_owned(), head.oid().into()));
+        }
+    }
+    Ok(references)
+}
+
+impl Transport for Libgit2<'_> {
+    fn name(&self) -> String {
+        let (major, minor, patch) = git2::Version::get().libgit2_version();
+        format!("libgit2 {major}.{minor}.{patch}")
+    }
+
+    fn references(&self, remote: &Address) -> Result<References> {
+        let listed =
+            self.speak(remote, Direction::Fetch, &Silent, |connection, _| listed(connection))?;
+        Ok(listed?)
+    }
+
+    fn fetch(
+        &self,
+        remote: &Address,
+        reference: &str,
+        into: &str,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let found = self.speak(remote, Direction::Fetch, progress, |connection, talk| {
+            let Some(commit) = listed(connection)?.get(reference) else { return Ok(None) };
+            let mut options = FetchOptions::new();
+            options
+                .remote_callbacks(talk.callbacks())
+                .proxy_options(proxy())
+                .download_tags(git2::AutotagOption::None);
+            connection.remote().download(&[reference], Some(&mut options))?;
+            Ok(Some(commit))
+        })??;
+        let commit = found.ok_or_else(|| lacks(remote, reference))?;
+        self.vault.reopen()?;
+        // libgit2 would also empty FETCH_HEAD, which is the user's.
+        self.vault.git(|repository| {
+            repository.reference(into, commit.oid(), true, "claude-backup: fetch").map(drop)
+        })
+    }
+
+    fn push(
+        &self,
+        remote: &Address,
+        commit: Option<ObjectId>,
+        reference: &str,
+        progress: &dyn Progress,
+    ) -> Result<Sent> {
+        let from = commit.map(|commit| commit.to_string()).unwrap_or_default();
+        let refspec = format!("{from}:{reference}");
+        let pushed = self.speak(remote, Direction::Push, progress, |connection, talk| {
+            let there = listed(connection)?.get(reference);
+            if there == commit {
+                return Ok(Sent::Done);
+            }
+            let mut options = PushOptions::new();
+            options.remote_callbacks(talk.callbacks()).proxy_options(proxy());
+            connection.remote().push(&[&refspec], Some(&mut options))?;
+            Ok(talk.sent(|words| remote.scrubbed(words)))
+        })?;
+        // The only error that comes through: the remote has what we lack.
+        Ok(pushed.unwrap_or(Sent::Behind))
+    }
+}

@@ -1,0 +1,245 @@
+//! Git's credential helpers, asked the way git asks them. Nothing else starts them.
+//!
+//! The crate's own way tells a helper no host where that is an IP address, so that it answers with
+//! the password of another, and asks only the last of several.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use git2::Config;
+
+use crate::env::Env;
+
+/// What a password is wanted for.
+pub(super) struct Query {
+    protocol: String,
+    /// With the port, where it is not the protocol's own.
+    host: String,
+    path: String,
+    user: Option<String>,
+}
+
+/// How a helper's answer ended up.
+#[derive(Default)]
+struct Login {
+    user: Option<String>,
+    password: Option<String>,
+    is_last: bool,
+}
+
+impl Query {
+    pub(super) fn new(url: &str, user: Option<&str>) -> Option<Self> {
+        let (protocol, rest) = url.split_once("://")?;
+        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = place.rsplit('@').next()?;
+        let own_port = if protocol == "https" { ":443" } else { ":80" };
+        Some(Self {
+            protocol: protocol.into(),
+            host: host.strip_suffix(own_port).unwrap_or(host).to_ascii_lowercase(),
+            path: path.into(),
+            user: user.map(str::to_owned),
+        })
+    }
+
+    /// True where a section `credential "<pattern>"` speaks of this.
+    fn fits(&self, pattern: &str) -> bool {
+        let Some((protocol, rest)) = pattern.split_once("://") else { return false };
+        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, host) = place.rsplit_once('@').map_or((None, place), |(u, h)| (Some(u), h));
+        let own_port = if protocol == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(own_port).unwrap_or(host).to_ascii_lowercase();
+        let path = path.trim_end_matches('/');
+        let is_below = path.is_empty()
+            || self.path.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with('/'));
+        protocol == self.protocol
+            && host_fits(&host, &self.host)
+            && is_below
+            && user.is_none_or(|user| self.user.as_deref() == Some(user))
+    }
+
+    fn text(&self, login: &Login, with_path: bool) -> String {
+        let mut text = format!("protocol={}\nhost={}\n", self.protocol, self.host);
+        if with_path {
+            text.push_str(&format!("path={}\n", self.path));
+        }
+        if let Some(user) = &login.user {
+            text.push_str(&format!("username={user}\n"));
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// Label by label; `*` stands for one.
+fn host_fits(pattern: &str, host: &str) -> bool {
+    let (patterns, labels) = (pattern.split('.'), host.split('.'));
+    patterns.clone().count() == labels.clone().count()
+        && patterns.zip(labels).all(|(pattern, label)| pattern == "*" || pattern == label)
+}
+
+/// The first user name and password that the helpers of the user's settings know.
+pub(super) fn ask(query: &Query, config: &Config, env: &Env) -> Option<(String, String)> {
+    let settings = Settings::read(query, config);
+    let user = query.user.clone().or(settings.user.clone());
+    let mut login = Login { user, ..Login::default() };
+    for helper in &settings.helpers {
+        let text = query.text(&login, settings.with_path);
+        login.take(&run(helper, &text, env).unwrap_or_default());
+        if let (Some(user), Some(password)) = (&login.user, &login.password) {
+            return Some((user.clone(), password.clone()));
+        }
+        if login.is_last {
+            break;
+        }
+    }
+    None
+}
+
+#[derive(Default)]
+struct Settings {
+    helpers: Vec<String>,
+    user: Option<String>,
+    with_path: bool,
+}
+
+impl Settings {
+    /// What the settings say of this query, in the order git reads them.
+    fn read(query: &Query, config: &Config) -> Self {
+        let mut settings = Self::default();
+        let Ok(mut entries) = config.entries(Some("credential\\..*")) else { return settings };
+        while let Some(Ok(entry)) = entries.next() {
+            let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default()) else {
+                continue;
+            };
+            let name = &name["credential.".len()..];
+            let (pattern, key) = name.rsplit_once('.').map_or((None, name), |(p, k)| (Some(p), k));
+            if pattern.is_none_or(|pattern| query.fits(pattern)) {
+                settings.take(key, value);
+            }
+        }
+        settings
+    }
+
+    fn take(&mut self, key: &str, value: &str) {
+        match key {
+            // An empty one forgets those before it.
+            "helper" if value.is_empty() => self.helpers.clear(),
+            "helper" => self.helpers.push(value.into()),
+            "username" => self.user = Some(value.into()),
+            "usehttppath" => self.with_path = matches!(value, "true" | "yes" | "on" | "1" | ""),
+            _ => {}
+        }
+    }
+}
+
+impl Login {
+    fn take(&mut self, answer: &str) {
+        for line in answer.lines() {
+            match line.split_once('=') {
+                Some(("username", user)) => self.user = Some(user.into()),
+                Some(("password", password)) => self.password = Some(password.into()),
+                Some(("quit", "1" | "true" | "yes")) => self.is_last = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What a helper answers; nothing where it cannot be run.
+#[expect(clippy::disallowed_methods, reason = "the one file that may start credential helpers")]
+fn run(helper: &str, query: &str, env: &Env) -> Option<String> {
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{} get", call_of(helper)))
+        .env_clear()
+        .envs(env.variables())
+        .env("HOME", &env.home)
+        .envs([("GCM_INTERACTIVE", "never"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", "")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    // A helper that does not read its question may still have an answer.
+    let _ = child.stdin.take()?.write_all(query.as_bytes());
+    let output = child.wait_with_output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What a shell is told: `!` begins words for it, a path is a program, all else is a name that git
+/// finds, or where there is none, `PATH`.
+fn call_of(helper: &str) -> String {
+    if let Some(words) = helper.strip_prefix('!') {
+        return words.to_owned();
+    }
+    if Path::new(helper.split(' ').next().unwrap_or_default()).is_absolute() {
+        return helper.to_owned();
+    }
+    format!(
+        "f() {{ if command -v git >/dev/null 2>&1; then git credential-{helper} \"$1\"; else git-credential-{helper} \"$1\"; fi; }}; f"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn ask_with(config: &str, url: &str, user: Option<&str>) -> Option<(String, String)> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("config");
+        fs_err::write(&path, config).unwrap();
+        let env = Env::sandbox(home.path().into(), "mac", Arc::default());
+        let env = env.with_variable("PATH", "/usr/local/bin:/usr/bin:/bin");
+        ask(&Query::new(url, user).unwrap(), &Config::open(&path).unwrap(), &env)
+    }
+
+    fn password(config: &str, url: &str) -> Option<String> {
+        ask_with(config, url, Some("me")).map(|login| login.1)
+    }
+
+    #[test]
+    fn helpers_are_asked_in_order_until_one_knows() {
+        let config = "[credential]\nhelper = \"!echo username=me #\"\nhelper = /no/such/program\n\
+                      helper = \"!f() { echo password=two; }; f\"\nhelper = \"!echo password=3 #\"\n";
+        let login = ask_with(config, "https://host/a.git", None);
+        assert_eq!(login, Some(("me".into(), "two".into())));
+        let reset = format!("{config}helper =\n");
+        assert_eq!(password(&reset, "https://host/a.git"), None);
+        let quit = "[credential]\nhelper = \"!echo quit=1 #\"\nhelper = \"!echo password=3 #\"\n";
+        assert_eq!(password(quit, "https://host"), None);
+    }
+
+    #[test]
+    fn a_section_counts_for_its_host_alone() {
+        let of = |section: &str| {
+            format!("[credential \"{section}\"]\nhelper =\nhelper = \"!echo password=p #\"\n")
+        };
+        for (section, url, fits) in [
+            ("https://github.com", "https://github.com/me/a.git", true),
+            ("https://github.com", "https://gist.github.com/a.git", false),
+            ("https://*.github.com", "https://gist.github.com/a.git", true),
+            ("https://github.com", "http://github.com/a.git", false),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/a.git", true),
+            ("http://127.0.0.1", "http://127.0.0.1:8080/a.git", false),
+            ("https://host:443/team", "https://host/team/a.git", true),
+            ("https://host/team", "https://host/teams/a.git", false),
+            ("https://other@host", "https://host/a.git", false),
+        ] {
+            let found = password(&of(section), url);
+            assert_eq!(found.is_some(), fits, "{section} for {url}");
+        }
+    }
+
+    #[test]
+    fn a_helper_hears_which_host_it_is() {
+        let config = "[credential]\nhelper = \"!f() { echo password=$(tr '\\\\n' ' '); }; f\"\n";
+        let heard = password(config, "http://10.0.0.5:3000/me/a.git").unwrap();
+        assert_eq!(heard.trim(), "protocol=http host=10.0.0.5:3000 username=me");
+        let with_path = format!("{config}useHttpPath = true\n");
+        let heard = password(&with_path, "http://10.0.0.5:3000/me/a.git").unwrap();
+        assert!(heard.contains("path=me/a.git"), "{heard}");
+    }
+}
