@@ -1,10 +1,18 @@
 //! The copy elsewhere.
 
+mod git_remote;
+mod github;
+
 use anyhow::Result;
 use serde::Serialize;
 
+pub use self::git_remote::{Look, join, transport_name};
+pub use self::github::{Exposure, usable_account};
+use crate::error::{ErrorKind, kind};
+use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
+use crate::vault::transport::Address;
 
 /// What became of the copy elsewhere; a failure is an outcome, for the data is committed already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +30,9 @@ pub enum Push {
     Failed {
         /// Why.
         error: String,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
 }
 
@@ -31,17 +42,119 @@ impl Push {
     pub fn is_pushed(&self) -> bool {
         *self == Self::Pushed
     }
+
+    fn failed(error: &anyhow::Error) -> Self {
+        let hint = crate::error::failure(error).and_then(|failure| failure.hint.clone());
+        Self::Failed { error: format!("{error:#}"), hint }
+    }
 }
 
-/// Makes the copy elsewhere equal to the repository.
+/// Where copies shall go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Nowhere else.
+    Local,
+    /// A private repository in the user's GitHub account.
+    Github(Exposure),
+    /// Any git remote.
+    Git(Address),
+}
+
+impl Destination {
+    /// A git remote by its address.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where it is no address.
+    pub fn git(url: &str) -> Result<Self> {
+        Address::new(url).map(Self::Git)
+    }
+}
+
+/// A remote that was tried and can be sent to.
+pub struct Tried {
+    mode: Mode,
+    address: Address,
+    /// What it has.
+    pub look: Look,
+}
+
+/// Tries a destination, with a real push that leaves nothing behind, and gets what it has; nothing
+/// of the repository's settings or branch changes.
 ///
 /// # Errors
-/// Where the repository's settings cannot be read.
-pub fn publish(repository: &Repository) -> Result<Push> {
-    Ok(match settings::mode(&repository.vault)? {
-        Mode::Local => Push::NotConfigured,
-        Mode::Github | Mode::Git => {
-            Push::Failed { error: "this version keeps backups on this machine only".into() }
+/// Where it cannot be reached, does not let us in, takes nothing, or holds something else.
+pub fn try_out(
+    repository: &Repository,
+    destination: &Destination,
+    progress: &dyn Progress,
+) -> Result<Option<Tried>> {
+    let (mode, address, helper) = match destination {
+        Destination::Local => return Ok(None),
+        Destination::Git(address) => (Mode::Git, address.clone(), None),
+        Destination::Github(exposure) => {
+            let place = github::place(repository.env(), *exposure)?;
+            (Mode::Github, place.address, place.helper)
         }
-    })
+    };
+    let vault = &repository.vault;
+    let before = vault.credential_helper(github::URL)?;
+    if helper.is_some() {
+        vault.set_credential_helper(github::URL, helper.as_deref())?;
+    }
+    match git_remote::try_out(repository, &address, progress) {
+        Ok(look) => Ok(Some(Tried { mode, address, look })),
+        Err(error) => {
+            vault.set_credential_helper(github::URL, before.as_deref())?;
+            Err(error)
+        }
+    }
+}
+
+/// Sends copies there from now on.
+///
+/// # Errors
+/// Where git's settings cannot be written.
+pub fn settle(repository: &Repository, tried: Option<&Tried>) -> Result<()> {
+    let vault = &repository.vault;
+    match tried {
+        Some(tried) => {
+            vault.set_remote_url(Some(tried.address.as_str()))?;
+            settings::set_mode(vault, tried.mode)
+        }
+        None => {
+            settings::set_mode(vault, Mode::Local)?;
+            vault.set_remote_url(None)
+        }
+    }
+}
+
+/// Tries a destination, and only then sends copies there, from now on and at once.
+///
+/// # Errors
+/// As [`try_out`]; then everything is as before.
+pub fn switch(
+    repository: &mut Repository,
+    destination: &Destination,
+    progress: &dyn Progress,
+) -> Result<Push> {
+    let tried = try_out(repository, destination, progress)?;
+    settle(repository, tried.as_ref())?;
+    publish(repository, progress)
+}
+
+/// Makes the copy elsewhere equal to the repository, and the repository to what others sent there.
+///
+/// # Errors
+/// Where the repository itself cannot be read or written, or the user asked to stop.
+pub fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
+    if settings::mode(&repository.vault)? == Mode::Local {
+        return Ok(Push::NotConfigured);
+    }
+    let push = match git_remote::publish(repository, progress) {
+        Ok(push) => push,
+        Err(error) if kind(&error) == ErrorKind::Interrupted => return Err(error),
+        Err(error) => Push::failed(&error),
+    };
+    git_remote::remember(repository, &push)?;
+    Ok(push)
 }

@@ -38,7 +38,7 @@ pub struct BackupOutcome {
 /// # Errors
 /// Where the repository cannot be read or written. A copy that could not be sent is no error.
 pub fn run(
-    repository: &Repository,
+    repository: &mut Repository,
     roots: &Roots,
     scope: Scope,
     reading: Reading,
@@ -55,7 +55,7 @@ pub fn run(
         }
     };
     let push = match publishing {
-        Publishing::Now => backend::publish(repository)?,
+        Publishing::Now => backend::publish(repository, progress)?,
         Publishing::Later => Push::Later,
     };
     let duration = repository.env().now() - started;

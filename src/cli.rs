@@ -9,6 +9,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::Context;
+use crate::commands::backend::BackendArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::man::ManArgs;
@@ -52,6 +53,7 @@ enum Command {
     Restore(Box<RestoreArgs>),
     Versions(VersionsArgs),
     Peek(PeekArgs),
+    Backend(BackendArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -65,6 +67,7 @@ impl Command {
             Self::Restore(args) => args.run(context),
             Self::Versions(args) => args.run(context),
             Self::Peek(args) => args.run(context),
+            Self::Backend(args) => args.run(context),
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

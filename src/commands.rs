@@ -9,8 +9,10 @@ use crate::env::Env;
 use crate::repository::Repository;
 use crate::ui::Ui;
 
+pub mod backend;
 pub mod completions;
 pub mod init;
+mod joining;
 pub mod man;
 pub mod peek;
 pub mod restore;

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, FixedOffset, Local, TimeZone, Utc};
@@ -110,6 +111,13 @@ impl Env {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
+    /// Where a program lies, by `PATH`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let folders = std::env::split_paths(self.variable("PATH")?);
+        folders.map(|folder| folder.join(name)).find(|path| is_executable(path))
+    }
+
     /// The path from the root: relative ones are below the working folder, `~` is the home.
     ///
     /// A shell leaves the tilde of `--flag=~/x` as it is, and a timer has no shell.
@@ -134,6 +142,17 @@ impl Env {
         }
     }
 
+    /// Waits; a sandbox only lets its clock go on.
+    pub fn pause(&self, duration: Duration) {
+        match &self.clock {
+            Clock::System => std::thread::sleep(duration),
+            Clock::Fixed(millis) => {
+                let passed = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                millis.fetch_add(passed, Ordering::SeqCst);
+            }
+        }
+    }
+
     /// A time in the zone a person here reads; a sandbox lives in UTC.
     #[must_use]
     pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
@@ -148,6 +167,18 @@ impl Env {
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs_err::metadata(path)
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
 }
 
 impl Terminal {

@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 use self::cache::Cache;
 use self::index::Index;
 use self::layout::{LedgerName, MACHINES, machine_folder};
-use self::ledger::{Content, Ledger};
+use self::ledger::{Content, Entry, Ledger};
 use self::lock::{Lock, Owner};
 use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
@@ -416,6 +416,22 @@ impl Repository {
         })?;
         self.warn(format!("`{}` was damaged or missing; taken from git", path.display()));
         Ok(Box::new(std::io::Cursor::new(bytes)))
+    }
+
+    /// The next version's number and place: another file may have had this name, and versions there.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn place_for_version(&self, entry: &Entry) -> Result<(u32, String)> {
+        let folder = machine_folder(&self.machine);
+        let mut number = entry.next_version();
+        loop {
+            let at = format!("{}/{number}", entry.path.versions_folder());
+            if self.vault.find(&format!("{folder}/{at}.gz"))?.is_none() {
+                return Ok((number, at));
+            }
+            number += 1;
+        }
     }
 
     /// Begins a change of what is stored for this machine.

@@ -1,5 +1,7 @@
 //! How the backup is, at one glance.
 
+mod push;
+
 use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
@@ -11,10 +13,12 @@ use crate::repository::index::IndexEntry;
 use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
-use crate::repository::settings::{self, Mode};
+use crate::repository::settings;
 use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
+
+pub use self::push::{Copy, CopyState};
 
 /// Claude Code's own retention, where the settings name none.
 const DEFAULT_CLEANUP_DAYS: i64 = 30;
@@ -75,6 +79,10 @@ pub struct Status {
     pub pending: u64,
     /// What Claude Code will delete soon.
     pub at_risk: AtRisk,
+    /// The copy elsewhere.
+    pub push: Copy,
+    /// Bytes of the whole git repository here.
+    pub repository_bytes: u64,
     /// How the last proof ended; nothing before there was one.
     pub proof: Option<LastRun>,
     /// Every machine in the backup.
@@ -94,6 +102,8 @@ pub enum Health {
     AtRisk,
     /// There is something to save, and nothing was saved for days.
     Overdue,
+    /// The copy elsewhere lacks something.
+    NotPushed,
     /// The last run could not save everything.
     Incomplete,
     /// A session lost messages at the source; the backup has them.
@@ -162,7 +172,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     let mut status = Status {
         version: VERSION.into(),
         mode: mode.as_str().into(),
-        repo: remote(repository, mode)?,
+        repo: settings::shown_remote(&repository.vault)?,
         backup_dir: repository.root().display().to_string(),
         last_backup: head.map(|head| head.time.to_rfc3339()).unwrap_or_default(),
         last_run: manifest.last_run,
@@ -182,9 +192,14 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         pending: pending(&prepared.plan),
         at_risk: at_risk(&prepared, roots, repository.env().now()),
         machines: manifest.machines.unwrap_or_default(),
+        push: Copy::of(repository, manifest.last_push)?,
+        repository_bytes: repository.vault.pack_bytes()?,
         ..Status::default()
     };
     judge(&mut status, repository.env().now());
+    if status.push.state != CopyState::NotConfigured {
+        status.warnings.extend(repository.sizes.warning(status.repository_bytes));
+    }
     status.warnings.extend(repository.take_warnings());
     Ok(status)
 }
@@ -199,12 +214,6 @@ fn manifest(repository: &Repository, prepared: &Prepared) -> Result<Manifest> {
         manifest.machines = Some(lines.collect());
     }
     Ok(manifest)
-}
-
-/// In local mode nothing is sent, whatever remote is set.
-fn remote(repository: &Repository, mode: Mode) -> Result<Option<String>> {
-    let url = repository.vault.remote_url()?.filter(|_| mode != Mode::Local);
-    Ok(url.map(|url| without_secrets(&url)))
 }
 
 fn part(files: u64, projects: Option<u64>, size_bytes: u64) -> Part {
@@ -284,6 +293,9 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
         );
         found.push((Health::Overdue, text));
     }
+    if let Some(text) = not_pushed(&status.push) {
+        found.push((Health::NotPushed, text));
+    }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
         let unread = || format!("{} could not be read", number(run.unreadable, "file"));
         let why = run.error.clone().unwrap_or_else(unread);
@@ -304,24 +316,22 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     status.warnings = found.into_iter().map(|(_, text)| text).collect();
 }
 
-fn number(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+fn not_pushed(copy: &Copy) -> Option<String> {
+    let owed = match copy.owed {
+        0 => "the copy elsewhere has everything of this machine".to_owned(),
+        owed => format!("the copy elsewhere lacks {}", number(owed, "backup")),
+    };
+    match (copy.state, &copy.error) {
+        (CopyState::Failed, Some(error)) => {
+            Some(format!("{owed}, and the last try failed: {error}; run `claude-backup sync`"))
+        }
+        (CopyState::Owed, _) => Some(format!("{owed}; run `claude-backup sync`")),
+        _ => None,
+    }
 }
 
-/// A URL without user name and password.
-#[must_use]
-pub fn without_secrets(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-    let host = match (scheme, host.rsplit_once('@')) {
-        // The user of an ssh address is part of it and no secret; a password is.
-        ("ssh", Some((user, host))) => {
-            format!("{}@{host}", user.split(':').next().unwrap_or_default())
-        }
-        (_, Some((_, host))) => host.to_owned(),
-        (_, None) => host.to_owned(),
-    };
-    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
+fn number(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The time of the last run here; where none is known, that of the last commit.

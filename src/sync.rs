@@ -2,6 +2,7 @@
 
 mod apply;
 mod plan;
+mod reunite;
 mod store;
 mod survey;
 mod totals;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use self::apply::{acknowledge, apply, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
+pub use self::reunite::reunite;
 pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sync", &["source", "repository", "archive", "transcript", "vault", "session"]),
     ("restore", &["repository", "archive", "session", "source", "sync"]),
     ("status", &["repository", "session", "source", "sync"]),
-    ("backend", &["repository", "vault"]),
+    ("backend", &["repository", "vault", "sync"]),
     ("backup", &["backend", "sync", "repository", "source"]),
     ("ui", &[]),
     (

@@ -7,7 +7,10 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
+use super::backend::BackendName;
+use super::joining::{self, FreshFolder, Wanted};
 use super::saved::Saved;
+use crate::backend::{self, Destination, Look};
 use crate::backup::{self, BackupOutcome, Publishing};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
@@ -17,12 +20,12 @@ use crate::session::MachineSlug;
 use crate::source::{Roots, Scope};
 use crate::sync::Reading;
 use crate::ui::words::{count, place};
-use crate::ui::{Mark, Page, Report, Span};
+use crate::ui::{Answer, Mark, Page, Report, Span};
 
 /// Start backing up this machine
 #[derive(Args, Clone, Debug, Default)]
 pub struct InitArgs {
-    /// Where copies go
+    /// Where copies go; without it GitHub, where `gh` is logged in, else this machine only
     #[arg(long, value_name = "BACKEND")]
     backend: Option<BackendName>,
     /// The same as --backend local
@@ -41,9 +44,9 @@ pub struct InitArgs {
     #[arg(long)]
     no_schedule: bool,
     /// What to give back of a backup that is there already
-    #[arg(long, value_name = "WHAT", default_value = "none", hide_default_value = true)]
-    restore: Wish,
-    /// Ask nothing
+    #[arg(long, value_name = "WHAT")]
+    restore: Option<Wish>,
+    /// Ask nothing; accept a GitHub repository that is not private
     #[arg(long)]
     yes: bool,
 }
@@ -63,24 +66,12 @@ enum Frequency {
 }
 
 /// What is given back at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Wish {
     /// Everything that is missing
     All,
     /// Nothing
-    #[default]
     None,
-}
-
-/// A backend by its word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum BackendName {
-    /// This machine only
-    Local,
-    /// A private GitHub repository
-    Github,
-    /// Any git remote
-    Git,
 }
 
 impl InitArgs {
@@ -93,26 +84,34 @@ impl InitArgs {
         let machine = self.machine.as_deref().map(MachineSlug::new).transpose()?;
         let root = &context.backup_dir.clone();
         let found = Repository::find(root, context.env)?;
-        let is_new = found.is_none();
+        let is_new = found.as_ref().map_or(Ok(true), begins_here)?;
+        let destination = self.destination(is_new, context)?;
+        let fresh = FreshFolder::note(root);
         let mut repository = match found {
             Some(repository) => repository,
             None => Repository::create(root, context.env)?,
         };
-        let _lock = repository.lock("init")?;
-        let mode = agree_on_mode(&repository, self.backend.is_some() || self.local, is_new)?;
+        let lock = repository.lock("init")?;
+        let joined = match self.connect(&mut repository, destination.as_ref(), context) {
+            Ok(joined) => joined,
+            Err(error) => {
+                drop(lock);
+                fresh.clear();
+                return Err(error);
+            }
+        };
         if let Some(machine) = machine {
-            take_machine(&mut repository, machine)?;
+            take_machine(&mut repository, machine, joined.as_ref())?;
         }
-        settings::set_mode(&repository.vault, mode)?;
-        let done = self.save_and_give_back(&repository, context);
+        let done = self.bring_together(&mut repository, joined.as_ref(), context);
         context.warn_of(&repository);
         let (saved, restored) = done?;
         context.ui.emit(&InitReport {
-            mode,
+            mode: settings::mode(&repository.vault)?,
             machine: context.env.host.clone(),
             machine_slug: repository.machine.to_string(),
             backup_dir: root.display().to_string(),
-            joined: false,
+            joined: joined.is_some(),
             existing: !is_new,
             shown_dir: place(root, context.env),
             sync: Saved(saved),
@@ -121,30 +120,97 @@ impl InitArgs {
         })
     }
 
-    /// The first backup comes first: what it saves cannot be lost by what comes after it.
-    fn save_and_give_back(
-        &self,
-        repository: &Repository,
-        context: &Context<'_>,
-    ) -> Result<(BackupOutcome, RestoreOutcome)> {
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
-        let progress = &*context.ui.progress();
-        let (scope, reading) = (Scope::All, Reading::Changed);
-        let saved = backup::run(repository, &roots, scope, reading, Publishing::Now, progress)?;
-        if self.restore == Wish::None {
-            return Ok((saved, RestoreOutcome::default()));
+    /// Where copies shall go: what the flags say, else GitHub where it can be used, else nowhere.
+    /// An existing backup keeps what it has.
+    fn destination(&self, is_new: bool, context: &mut Context<'_>) -> Result<Option<Destination>> {
+        let named = match (self.backend, self.local) {
+            (_, true) => Some(BackendName::Local),
+            (None, _) if self.remote.is_some() => Some(BackendName::Git),
+            (named, _) => named,
+        };
+        if !is_new {
+            return match named {
+                Some(name) => self.agree(name, context).map(|()| None),
+                None => Ok(None),
+            };
         }
-        let plan = restore::plan_all(repository, None, roots.primary(), Conflict::Keep)?;
-        Ok((saved, restore::apply(repository, &plan, progress)?))
+        if let Some(name) = named {
+            return name.destination(self.remote.as_deref(), self.yes).map(Some);
+        }
+        let Some(account) = backend::usable_account(context.env) else {
+            return Ok(Some(Destination::Local));
+        };
+        let question = format!("Keep a private copy at GitHub, in the account {account}?");
+        let answer = match self.yes {
+            true => None,
+            false => context.ui.ask(&question, Answer::Yes),
+        };
+        Ok(Some(match answer {
+            Some(Answer::No) => Destination::Local,
+            Some(Answer::Yes) | None => BackendName::Github.destination(None, self.yes)?,
+        }))
+    }
+
+    /// An existing backup stays where it is; another wish is a job for `backend set`.
+    fn agree(&self, name: BackendName, context: &Context<'_>) -> Result<()> {
+        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let mode = settings::mode(&repository.vault)?;
+        let wished = name.mode();
+        let url = repository.vault.remote_url()?;
+        let same_remote = self.remote.is_none() || self.remote == url;
+        if mode == wished && same_remote {
+            return Ok(());
+        }
+        let message = format!("this backup is in {} mode already", mode.as_str());
+        let remote = self.remote.as_ref().map(|_| " --remote URL").unwrap_or_default();
+        let word = wished.as_str();
+        Err(Failure::new(ErrorKind::Usage, message)
+            .hint(format!(
+                "continue as it is with `claude-backup init`, or change it with `claude-backup backend set {word}{remote}`"
+            ))
+            .into())
+    }
+
+    /// Tries the destination and keeps it; tells what the remote has of a backup.
+    fn connect(
+        &self,
+        repository: &mut Repository,
+        destination: Option<&Destination>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Look>> {
+        let Some(destination) = destination else { return Ok(None) };
+        let progress = context.ui.progress();
+        let tried = backend::try_out(repository, destination, &*progress)?;
+        backend::settle(repository, tried.as_ref())?;
+        Ok(tried.map(|tried| tried.look).filter(|look| look.tip.is_some()))
+    }
+
+    /// Takes over what the remote has, saves what is here, gives back what is wished.
+    fn bring_together(
+        &self,
+        repository: &mut Repository,
+        joined: Option<&Look>,
+        context: &mut Context<'_>,
+    ) -> Result<(BackupOutcome, RestoreOutcome)> {
+        let Some(look) = joined else {
+            let wish = self.restore.map_or(Wanted::Nothing, Wish::wanted);
+            let saved = save(repository, context)?;
+            return Ok((saved, give_back(repository, &wish, context)?));
+        };
+        if !self.yes {
+            joining::recognise(repository, look, context)?;
+        }
+        backend::join(repository, look)?;
+        let wish = match self.restore {
+            Some(wish) => wish.wanted(),
+            None => joining::ask(repository, self.yes, context)?,
+        };
+        // What comes back first is not saved as gone.
+        let restored = give_back(repository, &wish, context)?;
+        Ok((save(repository, context)?, restored))
     }
 
     fn refuse_what_is_not_here(&self) -> Result<()> {
-        if let Some(name @ (BackendName::Github | BackendName::Git)) = self.backend {
-            return Err(not_yet(name).into());
-        }
-        if self.remote.is_some() {
-            return Err(not_yet(BackendName::Git).into());
-        }
         if self.schedule.is_some_and(|schedule| schedule != Frequency::Off) {
             let message = "schedules are not part of this version";
             return Err(Failure::new(ErrorKind::Failed, message)
@@ -155,28 +221,39 @@ impl InitArgs {
     }
 }
 
-fn not_yet(name: BackendName) -> Failure {
-    let word = if name == BackendName::Git { "git" } else { "github" };
-    Failure::new(ErrorKind::Failed, format!("the {word} backend is not part of this version"))
-        .hint("keep the backup on this machine with `claude-backup init --backend local`")
+fn save(repository: &mut Repository, context: &Context<'_>) -> Result<BackupOutcome> {
+    let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+    let progress = &*context.ui.progress();
+    backup::run(repository, &roots, Scope::All, Reading::Changed, Publishing::Now, progress)
 }
 
-/// The mode of a new backup is local; an existing one keeps its own.
-fn agree_on_mode(repository: &Repository, wants_local: bool, is_new: bool) -> Result<Mode> {
-    if is_new {
-        return Ok(Mode::Local);
-    }
-    let mode = settings::mode(&repository.vault)?;
-    if wants_local && mode != Mode::Local {
-        let message = format!("this backup is in {} mode already", mode.as_str());
-        return Err(Failure::new(ErrorKind::Usage, message)
-            .hint("leave --backend and --local out to continue as it is")
-            .into());
-    }
-    Ok(mode)
+fn give_back(
+    repository: &Repository,
+    wanted: &Wanted,
+    context: &Context<'_>,
+) -> Result<RestoreOutcome> {
+    let only = match wanted {
+        Wanted::Nothing => return Ok(RestoreOutcome::default()),
+        Wanted::Everything => None,
+        Wanted::Machine(slug) => Some(slug),
+    };
+    let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+    let plan = restore::plan_all(repository, only, roots.primary(), Conflict::Keep)?;
+    restore::apply(repository, &plan, &*context.ui.progress())
 }
 
-fn take_machine(repository: &mut Repository, machine: MachineSlug) -> Result<()> {
+/// True for a folder in which no backup was ever made: a first `init` that was cut off.
+fn begins_here(repository: &Repository) -> Result<bool> {
+    let vault = &repository.vault;
+    Ok(vault.head()?.is_none() && vault.setting("mode")?.is_none())
+}
+
+/// Gives this machine a name; a folder of that name that the remote has becomes its own again.
+fn take_machine(
+    repository: &mut Repository,
+    machine: MachineSlug,
+    joined: Option<&Look>,
+) -> Result<()> {
     let settled = repository.vault.setting("machine")?;
     if settled.as_deref().is_some_and(|settled| settled != machine.as_str()) {
         let message = format!("this machine is `{}` in the backup already", repository.machine);
@@ -184,9 +261,16 @@ fn take_machine(repository: &mut Repository, machine: MachineSlug) -> Result<()>
             .hint("leave --machine out to continue")
             .into());
     }
-    settings::settle_machine(&repository.vault, &machine)?;
-    repository.machine = machine;
-    Ok(())
+    repository.take_name(machine, joined.and_then(|look| look.tip))
+}
+
+impl Wish {
+    fn wanted(self) -> Wanted {
+        match self {
+            Self::All => Wanted::Everything,
+            Self::None => Wanted::Nothing,
+        }
+    }
 }
 
 /// What `init` found and did.
@@ -210,6 +294,7 @@ impl Report for InitReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let (dir, slug) = (&self.shown_dir, &self.machine_slug);
         let news = match self.existing {
+            _ if self.joined => format!("Joined the backup, in {dir}; this machine is {slug}"),
             true => format!("The backup in {dir} is in order; this machine is {slug}"),
             false => format!("Made a backup in {dir}; this machine is {slug}"),
         };

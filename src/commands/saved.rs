@@ -23,6 +23,12 @@ impl Saved {
         if stored == 0 {
             return match outcome.total_sessions {
                 0 => "Nothing new; there are no sessions yet".into(),
+                saved if self.0.pushed => {
+                    format!(
+                        "Nothing new here; {} saved, and what was owed is sent",
+                        count(saved, "session")
+                    )
+                }
                 saved => format!("Nothing new; {} saved", count(saved, "session")),
             };
         }
@@ -37,7 +43,8 @@ impl Saved {
             .filter(|(number, _)| *number > 0)
             .map(|(number, noun)| count(number, noun))
             .collect();
-        format!("Saved {} ({} stored)", parts.join(", "), size(outcome.bytes_stored))
+        let sent = if self.0.pushed { ", sent" } else { "" };
+        format!("Saved {} ({} stored{sent})", parts.join(", "), size(outcome.bytes_stored))
     }
 
     /// Nobody wonders where less than a tenth of a second went.
@@ -101,8 +108,11 @@ impl Report for Saved {
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
         }
-        if let Push::Failed { error } = &self.0.push {
+        if let Push::Failed { error, hint } = &self.0.push {
             page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
+            if let Some(hint) = hint {
+                page.line(format!("  {hint}"))?;
+            }
         }
         Ok(())
     }

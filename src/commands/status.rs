@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::Context;
 use crate::env::Env;
 use crate::repository::Repository;
+use crate::repository::manifest::parse_stamp;
 use crate::source::Roots;
-use crate::status::{self, Health, Status};
+use crate::status::{self, CopyState, Health, Status};
 use crate::ui::words::{count, place, size, when};
 use crate::ui::{Mark, Page, Report, Span};
 
@@ -60,6 +61,7 @@ impl StatusReport {
             ("kept in", Span::plain(format!("{dir} ({})", status.mode))),
         ];
         fields.extend(status.repo.as_ref().map(|url| ("remote", Span::plain(url))));
+        fields.extend(self.copy().map(|copy| ("copy", Span::plain(copy))));
         let sessions = count(status.sessions.files, "session");
         let bytes = size(status.sessions.size_bytes);
         fields.push(("sessions", Span::plain(format!("{sessions} in {projects}, {bytes}"))));
@@ -94,11 +96,26 @@ impl StatusReport {
     }
 }
 
+impl StatusReport {
+    /// When the copy elsewhere was last equal, and by what it was sent.
+    fn copy(&self) -> Option<String> {
+        let copy = &self.status.push;
+        if copy.state == CopyState::NotConfigured {
+            return None;
+        }
+        let at = copy.at.as_deref().and_then(parse_stamp);
+        let at = at.map(|at| format!("complete {}", when(at, self.env.now(), &self.env)));
+        let at = at.unwrap_or_else(|| "never complete yet".into());
+        let by = copy.transport.as_ref().map(|name| format!(", sent with {name}"));
+        Some(at + &by.unwrap_or_default())
+    }
+}
+
 impl Report for StatusReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let mark = match self.status.health {
             Health::Ok => Mark::Good,
-            Health::Loss | Health::Incomplete | Health::Overdue => Mark::Warn,
+            Health::Loss | Health::Incomplete | Health::Overdue | Health::NotPushed => Mark::Warn,
             Health::Never | Health::AtRisk => Mark::Bad,
         };
         page.mark(mark, self.headline())?;

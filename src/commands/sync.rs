@@ -41,7 +41,7 @@ impl SyncArgs {
     /// # Errors
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
-        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let mut repository = Repository::open(&context.backup_dir, context.env)?;
         let roots = Roots::find(context.claude_dir.as_deref(), context.env);
         if self.dry_run {
             let progress = context.ui.progress();
@@ -52,8 +52,14 @@ impl SyncArgs {
         let _lock = repository.lock("sync")?;
         let progress = context.ui.progress();
         let publishing = if self.no_push { Publishing::Later } else { Publishing::Now };
-        let outcome =
-            backup::run(&repository, &roots, self.scope(), self.reading(), publishing, &*progress);
+        let outcome = backup::run(
+            &mut repository,
+            &roots,
+            self.scope(),
+            self.reading(),
+            publishing,
+            &*progress,
+        );
         context.warn_of(&repository);
         context.ui.emit(&Saved(outcome?))
     }

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use super::Repository;
 use super::heal::{self, Journal};
 use super::layout::{MACHINES, machine_folder};
 use super::manifest::Manifest;
 use super::revision::missing_ignore_lines;
 use super::settings;
-use super::Repository;
 use crate::session::MachineSlug;
 use crate::vault::{Author, Changed, CommitInfo, FileMode, ObjectId, TreeEdits};
 
@@ -37,21 +37,47 @@ impl Repository {
         }
     }
 
+    /// True where a commit has the folders of a backup, this program's or the shell tool's.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn is_backup(&self, commit: ObjectId) -> Result<bool> {
+        let tree = self.vault.tree_of(commit)?;
+        let has = |folder| Ok::<_, anyhow::Error>(self.vault.folder_in(tree, folder)?.is_some());
+        Ok(has(MACHINES)? || has("projects")? || self.vault.files_of(tree)?.is_empty())
+    }
+
     /// Lets this machine give way where `theirs` has a folder of its name that is another machine's.
     ///
     /// # Errors
     /// Where git cannot be read or written.
     pub fn give_way(&mut self, theirs: ObjectId) -> Result<()> {
-        let tree = self.vault.tree_of(theirs)?;
-        if self.is_ours(theirs, tree)? {
+        if self.is_ours(theirs)? {
             return Ok(());
         }
         let taken = self.machine.clone();
-        let free = self.free_slug(tree)?;
+        let free = self.free_slug(self.vault.tree_of(theirs)?)?;
         self.rename_to(&free)?;
         self.warn(format!(
             "another machine is called `{taken}` in this backup; this one is `{free}` from now on"
         ));
+        Ok(())
+    }
+
+    /// Takes a name; a folder that `theirs`, or else our branch, has under it is this machine's from
+    /// now on.
+    ///
+    /// # Errors
+    /// Where git cannot be read or its settings not be written.
+    pub fn take_name(&mut self, slug: MachineSlug, theirs: Option<ObjectId>) -> Result<()> {
+        let head = self.vault.head()?.map(|head| head.commit);
+        if let Some(theirs) = theirs.or(head)
+            && let Some(id) = self.machine_id_in(self.vault.tree_of(theirs)?, &slug)?
+        {
+            self.vault.set_setting("machineId", &id)?;
+        }
+        settings::settle_machine(&self.vault, &slug)?;
+        self.machine = slug;
         Ok(())
     }
 
@@ -62,7 +88,7 @@ impl Repository {
     pub fn changed_elsewhere(&self, theirs: ObjectId) -> Result<Option<ObjectId>> {
         let Some(head) = self.vault.head()? else { return Ok(None) };
         let base = self.vault.common_ancestor(head.commit, theirs)?;
-        if base == Some(head.commit) || base == Some(theirs) {
+        if base == Some(theirs) {
             return Ok(None);
         }
         let folder = machine_folder(&self.machine);
@@ -84,13 +110,18 @@ impl Repository {
             return Ok(());
         }
         let Some(head) = self.vault.head()? else { return self.move_to(theirs) };
-        let base = self.vault.common_ancestor(head.commit, theirs)?;
-        if base == Some(head.commit) {
-            return self.move_to(theirs);
-        }
-        let ours = self.vault.commits_between(Some(theirs), head.commit)?;
-        let beside = self.beside(theirs, head.commit)?;
         let folder = machine_folder(&self.machine);
+        let mut ours = self.vault.commits_between(Some(theirs), head.commit)?;
+        if ours.is_empty() {
+            let here = self.vault.folder_in(head.tree, &folder)?;
+            let there = self.vault.folder_in(self.vault.tree_of(theirs)?, &folder)?;
+            if here.is_none() || here == there {
+                return self.move_to(theirs);
+            }
+            self.warn(format!("somebody changed `{folder}` at the remote; it is put back"));
+            ours.push(head.commit);
+        }
+        let beside = self.beside(theirs, head.commit)?;
         let tip = self.vault.replay(&ours, theirs, &folder, &beside)?;
         self.move_to(tip)
     }
@@ -182,7 +213,11 @@ impl Repository {
     }
 
     /// Whether the folder of our name in `theirs`, if there is one, is this machine's.
-    fn is_ours(&self, theirs: ObjectId, tree: ObjectId) -> Result<bool> {
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn is_ours(&self, theirs: ObjectId) -> Result<bool> {
+        let tree = self.vault.tree_of(theirs)?;
         let folder = machine_folder(&self.machine);
         if self.vault.folder_in(tree, &folder)?.is_none() {
             return Ok(true);

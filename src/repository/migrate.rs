@@ -314,7 +314,8 @@ impl<'a> Adoption<'a> {
         let content = self.put(path, content, vec![file.to_path_buf()])?;
         let folder = PathBuf::from(machine_folder(&self.repository.machine));
         let mut names = content.files(path).into_iter().map(|(name, _)| folder.join(name));
-        if !names.any(|name| name == candidate.stored) {
+        // With several machines the old place may be another's, who still writes there.
+        if self.is_alone && !names.any(|name| name == candidate.stored) {
             self.revision.forget_and_remove(&candidate.stored);
         }
         self.adopted.files += 1;

@@ -14,6 +14,7 @@ use crate::env::Env;
 use crate::fs::read_if_exists;
 use crate::session::MachineSlug;
 use crate::vault::Vault;
+use crate::vault::transport::Address;
 
 /// Where the copies go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +59,15 @@ pub fn mode(vault: &Vault) -> Result<Mode> {
         }
         Some(_) => Mode::Git,
     })
+}
+
+/// The remote as it may be shown, without what is secret in it; nothing in local mode, whatever is set.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn shown_remote(vault: &Vault) -> Result<Option<String>> {
+    let url = vault.remote_url()?.filter(|_| mode(vault).is_ok_and(|mode| mode != Mode::Local));
+    Ok(url.map(|url| Address::new(&url).map_or_else(|_| "(unreadable)".into(), |a| a.to_string())))
 }
 
 /// Sets the mode.

@@ -163,10 +163,10 @@ fn store_all(
 }
 
 /// One run's state.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     repository: &'a Repository,
-    revision: Revision<'a>,
-    cache: Cache,
+    pub(super) revision: Revision<'a>,
+    pub(super) cache: Cache,
     now: DateTime<Utc>,
     last_run: DateTime<Utc>,
     outcome: SyncOutcome,
@@ -181,7 +181,7 @@ enum Learned {
 }
 
 impl<'a> Run<'a> {
-    fn begin(
+    pub(super) fn begin(
         repository: &'a Repository,
         cache: Cache,
         scope: Scope,
@@ -385,7 +385,7 @@ impl<'a> Run<'a> {
     }
 
     /// Commits, then brings manifests, index and cache up to date.
-    fn finish(mut self, occasion: Occasion) -> Result<SyncOutcome> {
+    pub(super) fn finish(mut self, occasion: Occasion) -> Result<SyncOutcome> {
         let repository = self.repository;
         for (name, ledger) in self.revision.changed_ledgers() {
             self.cache.totals.insert(name.clone(), totals_of(ledger));

@@ -6,6 +6,7 @@ use super::Vault;
 use super::branch::Move;
 use super::commit::CommitInfo;
 use super::object_id::ObjectId;
+use crate::fs;
 
 impl Vault {
     /// True where the one commit is the other, or one of those that led to it.
@@ -47,6 +48,18 @@ impl Vault {
             walk.simplify_first_parent()?;
             walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
             walk.map(|id| Ok(id?.into())).collect()
+        })
+    }
+
+    /// True where a commit is in the repository.
+    ///
+    /// # Errors
+    /// Where it cannot be looked for.
+    pub fn has_commit(&self, commit: ObjectId) -> Result<bool> {
+        self.git(|repository| match repository.find_commit(commit.oid()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(error),
         })
     }
 
@@ -97,6 +110,8 @@ impl Vault {
     pub fn advance(&self, from: Option<ObjectId>, to: ObjectId, info: &CommitInfo) -> Result<()> {
         let signature = info.signature();
         let reason = info.message.lines().next().unwrap_or_default();
+        // What the index has beside the files that are about to change is of another commit too.
+        fs::remove_if_exists(&self.index_note()?)?;
         self.move_branch(&Move { from, to, signature: &signature, reason })?;
         self.reopen().context("after the branch moved")
     }

@@ -173,7 +173,7 @@ impl Vault {
         self.git_dir.join("index")
     }
 
-    fn index_note(&self) -> Result<PathBuf> {
+    pub(super) fn index_note(&self) -> Result<PathBuf> {
         Ok(self.private_dir()?.join("index-commit"))
     }
 }

@@ -140,11 +140,8 @@ impl Vault {
         let Some(head) = self.head()? else {
             return Ok(files);
         };
-        let tree = if folder.is_empty() {
-            Some(head.tree)
-        } else {
-            self.folder_in(head.tree, folder)?
-        };
+        let tree =
+            if folder.is_empty() { Some(head.tree) } else { self.folder_in(head.tree, folder)? };
         if let Some(tree) = tree {
             self.collect_files(tree, folder.as_bytes(), &mut files)?;
         }

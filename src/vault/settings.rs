@@ -50,10 +50,29 @@ impl Vault {
             return Ok(());
         }
         self.remove_references("refs/remotes/origin/")?;
-        self.change_config("remote.origin.fetch", url.map(|_| "+refs/heads/*:refs/remotes/origin/*"))?;
+        self.change_config(
+            "remote.origin.fetch",
+            url.map(|_| "+refs/heads/*:refs/remotes/origin/*"),
+        )?;
         self.change_config("branch.main.remote", url.map(|_| "origin"))?;
         self.change_config("branch.main.merge", url.map(|_| "refs/heads/main"))?;
         self.change_config("remote.origin.url", url)
+    }
+
+    /// The helper that this repository asks for what a host wants to know.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be read.
+    pub fn credential_helper(&self, host: &str) -> Result<Option<String>> {
+        self.config_value(&format!("credential.{host}.helper"))
+    }
+
+    /// Sets or forgets that helper; the user's own helpers are asked before it.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be replaced.
+    pub fn set_credential_helper(&self, host: &str, helper: Option<&str>) -> Result<()> {
+        self.change_config(&format!("credential.{host}.helper"), helper)
     }
 
     /// Sets or removes one value in `.git/config`; nothing is written where it is so already.

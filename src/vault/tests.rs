@@ -5,4 +5,5 @@ mod everyday;
 mod fetched;
 mod growth;
 mod packs;
+mod replay;
 mod surroundings;

@@ -242,7 +242,10 @@ impl Builder<'_> {
         }
         if let Some(Edit::PutFolder(id)) = child.own {
             let name_shown = String::from_utf8_lossy(name);
-            ensure!(child.below.is_empty(), "`{name_shown}` cannot be replaced and changed at once");
+            ensure!(
+                child.below.is_empty(),
+                "`{name_shown}` cannot be replaced and changed at once"
+            );
             let mode = FOLDER.to_vec();
             entries.insert(name.to_vec(), TreeEntry { mode, id });
             return Ok(());

@@ -1,11 +1,10 @@
 //! What an interruption leaves, and that the next run heals it without being asked.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use assert_cmd::cargo::cargo_bin;
-
+use crate::killing::{Seeded, append, contents, finish, kill_after, lines, number, process, timed};
 use crate::sandbox::{Sandbox, conversation, set_mode};
 
 const A: &str = "aaaaaaaa-1111-4111-8111-111111111111";
@@ -30,25 +29,6 @@ fn assert_whole(sandbox: &Sandbox) {
     assert_eq!(contents(&sandbox.claude("")), expected);
     sandbox.remove(".claude");
     std::fs::rename(sandbox.home("before"), sandbox.claude("")).unwrap();
-}
-
-fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => {
-                    let name = path.strip_prefix(folder).unwrap().to_path_buf();
-                    files.push((name, std::fs::read(path).unwrap()));
-                }
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 fn private(sandbox: &Sandbox, name: &str) -> PathBuf {
@@ -233,49 +213,6 @@ fn a_damaged_archive_grows_from_the_copy_in_git() {
 
 // The real process, killed for real.
 
-fn process(home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(cargo_bin!("claude-backup"));
-    command.env_clear().env("HOME", home).current_dir(home).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-fn finish(home: &Path, arguments: &[&str]) {
-    let output = process(home, arguments).stderr(Stdio::piped()).output().unwrap();
-    let talk = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {talk}");
-}
-
-/// Ends by itself or is ended after this time; true where it was ended.
-fn kill_after(mut child: Child, time: Duration) -> bool {
-    let end = Instant::now() + time;
-    while Instant::now() < end {
-        if child.try_wait().unwrap().is_some() {
-            return false;
-        }
-        std::thread::yield_now();
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    true
-}
-
-/// A small generator, so that a failing run can be repeated.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 /// Sessions of very different sizes, about 20 MB, in lines that compress like text.
 fn write_home(sandbox: &Sandbox, random: &mut Seeded) -> Vec<PathBuf> {
     let mut sessions = Vec::new();
@@ -288,33 +225,6 @@ fn write_home(sandbox: &Sandbox, random: &mut Seeded) -> Vec<PathBuf> {
         sessions.push(path);
     }
     sessions
-}
-
-fn lines(random: &mut Seeded, kilobytes: u64) -> Vec<u8> {
-    let mut text = Vec::new();
-    while (text.len() as u64) < kilobytes * 1024 {
-        let words: Vec<String> = (0..40).map(|_| format!("w{:x}", random.below(5000))).collect();
-        let uuid = random.below(u64::MAX);
-        let line = format!(
-            r#"{{"type":"user","uuid":"{uuid:x}","message":{{"role":"user","content":"{}"}}}}"#,
-            words.join(" ")
-        );
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
-    }
-    text
-}
-
-fn append(path: &Path, bytes: &[u8]) {
-    use std::io::Write;
-    let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(bytes).unwrap();
-}
-
-fn timed(home: &Path, arguments: &[&str]) -> Duration {
-    let start = Instant::now();
-    finish(home, arguments);
-    start.elapsed()
 }
 
 /// `KILLS` raises the number, `SEED` chooses other moments.

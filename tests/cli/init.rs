@@ -45,16 +45,23 @@ fn what_the_backup_has_can_come_back_at_once() {
 
 #[test]
 fn what_this_version_lacks_is_refused_before_anything_is_made() {
+    let sandbox = fixture::home();
+    let error = sandbox.run(&["init", "--schedule", "daily", "--json"]).fails(1).json_error();
+    assert!(error["error"].as_str().unwrap().contains("part of this version"), "{error}");
+    assert!(!sandbox.backup("").exists());
+}
+
+#[test]
+fn a_remote_that_is_not_there_leaves_everything_as_it_was() {
     for arguments in [
-        &["init", "--backend", "git", "--remote", "/srv/x.git"][..],
-        &["init", "--remote", "/srv/x.git"],
+        &["init", "--backend", "git", "--remote", "/nowhere/x.git"][..],
+        &["init", "--remote", "/nowhere/x.git"],
         &["init", "--backend", "github"],
-        &["init", "--schedule", "daily"],
     ] {
         let sandbox = fixture::home();
         let error = sandbox.run(&[arguments, &["--json"]].concat()).fails(1).json_error();
-        assert!(error["error"].as_str().unwrap().contains("part of this version"), "{error}");
-        assert!(!sandbox.backup("").exists());
+        assert!(error["hint"].is_string(), "{error}");
+        assert!(!sandbox.backup("").exists(), "{arguments:?}");
     }
 }
 
@@ -67,6 +74,10 @@ fn flags_that_contradict_are_refused() {
         &["init", "--backend", "cloud"],
         &["init", "--schedule", "daily", "--no-schedule"],
         &["init", "--restore", "some"],
+        &["init", "--backend", "git"],
+        &["init", "--backend", "local", "--remote", "x"],
+        &["init", "--backend", "git", "--remote", "ext::sh -c true"],
+        &["init", "--backend", "git", "--remote", "--upload-pack=x"],
     ] {
         assert_eq!(
             sandbox.run(&[arguments, &["--json"]].concat()).fails(2).json_error()["code"],
@@ -80,7 +91,8 @@ fn flags_that_contradict_are_refused() {
     assert_eq!(error["error"], "this machine is `test-host` in the backup already");
     sandbox.git(&["config", "claude-backup.mode", "git"]);
     let error = sandbox.run(&["init", "--backend", "local", "--json"]).fails(2).json_error();
-    assert_eq!(error["hint"], "leave --backend and --local out to continue as it is");
+    let hint = "continue as it is with `claude-backup init`, or change it with `claude-backup backend set local`";
+    assert_eq!(error["hint"], hint);
 }
 
 #[test]

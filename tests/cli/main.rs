@@ -10,11 +10,13 @@
 
 mod adopt;
 mod crash;
+mod crash_remote;
 mod fixture;
 mod git_settings;
 mod help;
 mod init;
 mod json;
+mod killing;
 mod list;
 mod lock;
 mod moves;
@@ -22,6 +24,7 @@ mod names;
 mod namesakes;
 mod peek;
 mod regressions;
+mod remote;
 mod restore;
 mod sandbox;
 mod secrets;

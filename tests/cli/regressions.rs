@@ -34,7 +34,7 @@ fn a_curious_checkout_does_not_move_the_backup() {
 }
 
 #[test]
-fn a_clone_of_the_backup_is_the_backup() {
+fn a_clone_of_the_backup_is_the_backup_of_the_machine_that_says_so() {
     let sandbox = saved();
     sandbox.write(".claude/projects/-p/x/tool-results/t.txt", "output").sync();
     let (mirror, backup) = (sandbox.home("mirror.git"), sandbox.backup(""));
@@ -48,6 +48,8 @@ fn a_clone_of_the_backup_is_the_backup() {
     }
     let lines = || sandbox.git(&["show", "HEAD:machines/test-host/ledger/-p.jsonl"]);
     let before = (lines(), sandbox.commits());
+    assert_eq!(sandbox.json(&["status"])["machineSlug"], "test-host-2", "nobody else's folder");
+    sandbox.json(&["init", "--machine", "test-host"]);
     sandbox.json(&["sync", "--no-push"]);
     assert_eq!((lines(), sandbox.commits()), before, "nothing is taken over from our own layout");
     sandbox.remove(".claude");

@@ -54,6 +54,12 @@ impl Sandbox {
         self
     }
 
+    /// The same machine with the real git on its PATH.
+    pub fn with_git(self) -> Self {
+        let path = std::env::var("PATH").unwrap();
+        self.with_variable("PATH", path)
+    }
+
     /// A path below the user's home.
     pub fn home(&self, below: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join("home").join(below)
@@ -234,7 +240,7 @@ impl Sandbox {
         self
     }
 
-    /// A JSON document without what differs from run to run: this home's path and commit ids.
+    /// A JSON document without what differs from run to run: this home's path, commit ids, packs.
     pub fn steady(&self, document: &Value) -> Value {
         let home = self.home("").to_string_lossy().trim_end_matches('/').to_owned();
         match document {
@@ -243,6 +249,7 @@ impl Sandbox {
             Value::Object(fields) => {
                 let field = |(name, value): (&String, &Value)| match name.as_str() {
                     "commit" if value.is_string() => (name.clone(), json!("[COMMIT]")),
+                    "repositoryBytes" => (name.clone(), json!("[BYTES]")),
                     _ => (name.clone(), self.steady(value)),
                 };
                 Value::Object(fields.iter().map(field).collect())

@@ -21,6 +21,7 @@ const PROJECT: &str = "machines/mac/projects/-home-dev";
 const SMALL: Sizes = Sizes {
     largest_adopted: 300_000,
     largest_committed: 1_500_000,
+    large_for_a_host: 2 << 30,
     part: Limits { compressed: 1, plain: 1 },
 };
 

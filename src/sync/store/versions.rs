@@ -3,7 +3,6 @@
 use anyhow::Result;
 
 use super::{Step, Stored, Task, Verdict, renames};
-use crate::repository::layout::machine_folder;
 use crate::repository::ledger::{Content, Entry, Reason, Unknown, Version};
 use crate::source::Kind;
 use crate::sync::survey::Survey;
@@ -45,7 +44,7 @@ impl Task<'_> {
             _ if self.source.stat.size < entry.content.length => Reason::Truncated,
             _ => Reason::Rewritten,
         };
-        let (number, at) = self.place_for_version(entry)?;
+        let (number, at) = self.store.repository.place_for_version(entry)?;
         let content = Content { at: Some(at), ..entry.content.clone() };
         Ok(Version {
             number,
@@ -55,20 +54,6 @@ impl Task<'_> {
             content,
             unknown: Unknown::new(),
         })
-    }
-
-    /// The next number whose place is free: another file may have had this name, and versions there.
-    fn place_for_version(&self, entry: &Entry) -> Result<(u32, String)> {
-        let repository = self.store.repository;
-        let folder = machine_folder(&repository.machine);
-        let mut number = entry.next_version();
-        loop {
-            let at = format!("{}/{number}", entry.path.versions_folder());
-            if repository.vault.find(&format!("{folder}/{at}.gz"))?.is_none() {
-                return Ok((number, at));
-            }
-            number += 1;
-        }
     }
 
     /// Counts, for each earlier version, the messages that the new bytes lack.
@@ -98,7 +83,7 @@ impl Task<'_> {
         if is_stored || self.is_prefix_of_stored(entry, &survey) {
             return Ok(None);
         }
-        let (number, at) = self.place_for_version(entry)?;
+        let (number, at) = self.store.repository.place_for_version(entry)?;
         let made = self.store.compress(&entry.path, Some(at), entry.kind, &mut self.source)?;
         let (reason, replaced) = (Reason::Displaced, self.store.now);
         let content = made.content;

@@ -1,0 +1,206 @@
+//! A git remote: what others published comes first, then ours goes on top.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Push;
+use crate::error::{ErrorKind, Failure};
+use crate::progress::Progress;
+use crate::repository::manifest::{LastPush, stamp};
+use crate::repository::{Repository, SEEN};
+use crate::sync;
+use crate::vault::ObjectId;
+use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight};
+
+/// The backup's branch at the remote.
+const BRANCH: &str = "refs/heads/main";
+/// While others push at the same time, the next try waits so long, in milliseconds.
+const PAUSES: [u64; 9] = [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+
+/// What a remote has for a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The branch that backups are sent to.
+    pub branch: String,
+    /// Where it is; nothing where nothing was sent yet.
+    pub tip: Option<ObjectId>,
+}
+
+impl Look {
+    /// `main`; where it was renamed, what the remote's `HEAD` names.
+    fn at(references: &References) -> Self {
+        let main = references.get(BRANCH).map(|tip| (BRANCH.to_owned(), tip));
+        let named = || {
+            let head = references.head.clone()?;
+            references.get(&head).map(|tip| (head, tip))
+        };
+        match main.or_else(named) {
+            Some((branch, tip)) => Self { branch, tip: Some(tip) },
+            None => Self { branch: BRANCH.into(), tip: None },
+        }
+    }
+}
+
+/// The remote that is set.
+fn address(repository: &Repository) -> Result<Address> {
+    let url = repository.vault.remote_url()?;
+    let url = url.ok_or_else(|| {
+        Failure::new(ErrorKind::Failed, "no remote is set")
+            .hint("set one with `claude-backup backend set git --remote URL`")
+    })?;
+    Address::new(&url)
+}
+
+/// Tries a remote with a real push, and gets what it has; the branch stays where it is.
+pub(super) fn try_out(
+    repository: &Repository,
+    remote: &Address,
+    progress: &dyn Progress,
+) -> Result<Look> {
+    let transport = transport(repository)?;
+    let references = preflight(&repository.vault, &*transport, remote)?;
+    let look = Look::at(&references);
+    fetch(repository, &*transport, remote, &look, progress)?;
+    if let Some(tip) = look.tip
+        && !repository.is_backup(tip)?
+    {
+        let message = format!("`{remote}` holds something else than a backup");
+        return Err(Failure::new(ErrorKind::Refused, message)
+            .hint("use an empty repository of its own for the backup")
+            .into());
+    }
+    Ok(look)
+}
+
+/// Takes over what a remote had when it was tried.
+///
+/// # Errors
+/// Where the repository cannot be read or written.
+pub fn join(repository: &mut Repository, look: &Look) -> Result<()> {
+    match look.tip {
+        Some(tip) if !repository.contains(tip)? => take_over(repository, tip),
+        _ => Ok(()),
+    }
+}
+
+/// What is sent with, as in `git 2.47.3`.
+///
+/// # Errors
+/// Where the setting names nothing that is here.
+pub fn transport_name(repository: &Repository) -> Result<String> {
+    Ok(transport(repository)?.name())
+}
+
+pub(super) fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
+    let remote = address(repository)?;
+    for pause in PAUSES {
+        repository.env().pause(Duration::from_millis(jittered(repository, pause)));
+        if progress.interrupted() {
+            return Err(Failure::new(ErrorKind::Interrupted, "stopped before it was sent").into());
+        }
+        let look = get(repository, &remote, progress)?;
+        if let Some(push) = send(repository, &remote, &look, progress)? {
+            return Ok(push);
+        }
+    }
+    Err(Failure::new(ErrorKind::Failed, "other machines kept sending at the same moment")
+        .hint("the next `claude-backup sync` sends what is owed")
+        .into())
+}
+
+/// Takes over what the remote has.
+fn get(repository: &mut Repository, remote: &Address, progress: &dyn Progress) -> Result<Look> {
+    let look = {
+        let transport = transport(repository)?;
+        let look = Look::at(&transport.references(remote)?);
+        fetch(repository, &*transport, remote, &look, progress)?;
+        look
+    };
+    join(repository, &look)?;
+    Ok(look)
+}
+
+fn fetch(
+    repository: &Repository,
+    transport: &dyn Transport,
+    remote: &Address,
+    look: &Look,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let Some(tip) = look.tip else { return Ok(()) };
+    if repository.vault.has_commit(tip)? {
+        return Ok(());
+    }
+    let vault = &repository.vault;
+    vault.adopt_packs(|| transport.fetch(remote, &look.branch, INCOMING, progress))?;
+    if let Err(error) = vault.tidy() {
+        repository.warn(format!("packs could not be joined: {error:#}"));
+    }
+    Ok(())
+}
+
+/// What was fetched and is not taken over yet is kept from git's housekeeping by this.
+const INCOMING: &str = "refs/claude-backup/incoming";
+
+/// Puts our commits on top of the remote's, our folder staying ours.
+fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
+    repository.give_way(theirs)?;
+    if let Some(folder) = repository.changed_elsewhere(theirs)? {
+        sync::reunite(repository, folder)?;
+    }
+    repository.integrate(theirs)?;
+    repository.vault.set_reference(SEEN, theirs)?;
+    repository.refresh_derived()
+}
+
+/// Sends our branch; nothing where somebody else was faster.
+fn send(
+    repository: &Repository,
+    remote: &Address,
+    look: &Look,
+    progress: &dyn Progress,
+) -> Result<Option<Push>> {
+    let Some(head) = repository.vault.head()? else { return Ok(Some(Push::UpToDate)) };
+    if look.tip == Some(head.commit) {
+        repository.vault.set_reference(SEEN, head.commit)?;
+        return Ok(Some(Push::UpToDate));
+    }
+    match transport(repository)?.push(remote, Some(head.commit), &look.branch, progress)? {
+        Sent::Done => {
+            repository.vault.set_reference(SEEN, head.commit)?;
+            Ok(Some(Push::Pushed))
+        }
+        Sent::Behind => Ok(None),
+        Sent::Refused(why) => Err(Failure::new(ErrorKind::Refused, why).into()),
+    }
+}
+
+fn transport(repository: &Repository) -> Result<Box<dyn Transport + '_>> {
+    let choice = repository.vault.setting("transport")?;
+    let choice = choice.as_deref().map_or(Ok(Choice::Auto), Choice::parse)?;
+    repository.vault.transport(choice, repository.env())
+}
+
+/// Two machines that met once should not meet at every try.
+fn jittered(repository: &Repository, millis: u64) -> u64 {
+    let salt = u64::from(repository.env().pid) % 8;
+    millis + millis * salt / 8
+}
+
+/// Notes how it went, for `status`.
+pub(super) fn remember(repository: &Repository, push: &Push) -> Result<()> {
+    let now = stamp(repository.env().now());
+    let mut root = repository.root_manifest();
+    let before = root.last_push.take().unwrap_or_default();
+    let transport = transport(repository).map(|transport| transport.name()).unwrap_or_default();
+    let (at, error) = match push {
+        Push::Failed { error, .. } => (before.at, Some(error.clone())),
+        _ => (Some(now.clone()), None),
+    };
+    if let Some(warning) = repository.sizes.warning(repository.vault.pack_bytes()?) {
+        repository.warn(warning);
+    }
+    root.last_push = Some(LastPush { at, tried: now, error, transport });
+    repository.write_root_manifest(&root).context("cannot note how the copy elsewhere went")
+}

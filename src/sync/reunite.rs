@@ -1,0 +1,196 @@
+//! This machine's folder, changed elsewhere too: by a twin, or before a disk was put back.
+//!
+//! Both sides are kept, file by file, by the rule that holds for a source: what only grew goes on,
+//! anything else becomes a version. Done twice, it changes nothing the second time.
+
+use std::io::Read;
+
+use anyhow::Result;
+
+use super::apply::{Run, stored};
+use super::totals::Occasion;
+use crate::archive::ArchiveReader;
+use crate::repository::Repository;
+use crate::repository::cache::Known;
+use crate::repository::layout::Form;
+use crate::repository::ledger::{Content, Entry, Hash, Ledger, Reason, StoredPart, Version};
+use crate::repository::revision::{Origin, Staged};
+use crate::source::{Kind, Listing, Scope};
+use crate::transcript::MessageIds;
+use crate::vault::ObjectId;
+
+/// Takes over, into this machine's folder, what `theirs` (another state of it) has and it lacks.
+///
+/// # Errors
+/// Where git cannot be read or written; nothing has changed then.
+pub fn reunite(repository: &Repository, theirs: ObjectId) -> Result<()> {
+    let mut reunion = Reunion {
+        repository,
+        run: Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?,
+        staged: 0,
+    };
+    for file in repository.vault.files_of(theirs)? {
+        let name = file.text_path().unwrap_or_default();
+        if name.strip_prefix("ledger/").is_none_or(|name| name.contains('/')) {
+            continue;
+        }
+        let (ledger, damaged) = Ledger::parse(&repository.vault.read(file.id)?);
+        damaged.into_iter().for_each(|line| repository.warn(format!("`{name}`, {line}")));
+        for entry in ledger.entries.into_values() {
+            let path = entry.path.clone();
+            if let Err(error) = reunion.take(entry) {
+                repository.warn(format!("`{path}` was changed elsewhere and is left: {error:#}"));
+            }
+        }
+    }
+    reunion.run.finish(Occasion::Beside).map(drop)
+}
+
+struct Reunion<'a> {
+    repository: &'a Repository,
+    run: Run<'a>,
+    staged: u64,
+}
+
+/// How two contents of one file relate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// Ours has all of theirs.
+    Contains,
+    /// Theirs has all of ours.
+    Contained,
+    /// Each has something of its own.
+    Apart,
+}
+
+impl Reunion<'_> {
+    fn take(&mut self, theirs: Entry) -> Result<()> {
+        let Some(ours) = self.run.revision.entry(&theirs.path)?.cloned() else {
+            return self.take_whole(theirs);
+        };
+        let mut entry = ours.clone();
+        match self.relation(&ours.content, &theirs.content)? {
+            Relation::Contains => {}
+            Relation::Contained => {
+                self.put(&theirs, &theirs.content)?;
+                entry.content = theirs.content.clone();
+                entry.kind = theirs.kind;
+            }
+            Relation::Apart if ours.content.form == Form::Plain => {}
+            Relation::Apart => self.add_version(&mut entry, &theirs.content, Reason::Replaced)?,
+        }
+        for version in &theirs.versions {
+            self.add_version(&mut entry, &version.content, version.reason)?;
+        }
+        entry.first_seen = ours.first_seen.min(theirs.first_seen);
+        if entry == ours {
+            return Ok(());
+        }
+        self.know(&entry);
+        self.run.revision.set_entry(entry)
+    }
+
+    /// A file that only their side has.
+    fn take_whole(&mut self, theirs: Entry) -> Result<()> {
+        for content in theirs.contents() {
+            self.put(&theirs, content)?;
+        }
+        self.know(&theirs);
+        self.run.revision.set_entry(theirs)
+    }
+
+    /// Adds a content that the entry has nowhere yet.
+    fn add_version(&mut self, entry: &mut Entry, content: &Content, reason: Reason) -> Result<()> {
+        let is_known = entry.contents().any(|known| known.sha256 == content.sha256);
+        if is_known || self.relation(&entry.content, content)? == Relation::Contains {
+            return Ok(());
+        }
+        let (number, at) = self.repository.place_for_version(entry)?;
+        let content = Content { at: Some(at), ..content.clone() };
+        self.put(entry, &content)?;
+        let lost_messages = self.lost_messages(entry, &content);
+        let replaced = self.repository.env().now();
+        let unknown = crate::repository::ledger::Unknown::new();
+        entry.versions.push(Version { number, reason, replaced, lost_messages, content, unknown });
+        entry.acknowledged &= lost_messages == 0;
+        Ok(())
+    }
+
+    fn relation(&self, ours: &Content, theirs: &Content) -> Result<Relation> {
+        if ours.sha256 == theirs.sha256 {
+            return Ok(Relation::Contains);
+        }
+        // What is rewritten by nature only happens to begin alike.
+        if ours.form == Form::Plain || theirs.form == Form::Plain {
+            return Ok(Relation::Apart);
+        }
+        if theirs.length <= ours.length && self.begins_with(ours, theirs)? {
+            return Ok(Relation::Contains);
+        }
+        if ours.length <= theirs.length && self.begins_with(theirs, ours)? {
+            return Ok(Relation::Contained);
+        }
+        Ok(Relation::Apart)
+    }
+
+    fn begins_with(&self, longer: &Content, shorter: &Content) -> Result<bool> {
+        let beginning = self.open(longer).take(shorter.length);
+        let (hash, length) = Hash::of(beginning)?;
+        Ok(length == shorter.length && hash == shorter.sha256)
+    }
+
+    fn lost_messages(&self, entry: &Entry, version: &Content) -> u64 {
+        if !matches!(entry.kind, Kind::Transcript | Kind::Subagent) {
+            return 0;
+        }
+        let ids = MessageIds::read(self.open(version));
+        let present = MessageIds::read(self.open(&entry.content));
+        match (ids, present) {
+            (Ok(ids), Ok(present)) => ids.missing_from(&present),
+            _ => version.messages(),
+        }
+    }
+
+    /// The bytes as git has them; both sides are in the repository.
+    fn open(&self, content: &Content) -> impl Read {
+        let blobs = content.parts.iter().map(|part| part.blob);
+        let readers = blobs.map(|blob| -> Box<dyn Read + Send> {
+            match self.repository.vault.read(blob) {
+                Ok(bytes) => Box::new(std::io::Cursor::new(bytes)),
+                Err(error) => Box::new(Missing(format!("{error:#}"))),
+            }
+        });
+        ArchiveReader::from_readers(readers.collect())
+    }
+
+    fn put(&mut self, entry: &Entry, content: &Content) -> Result<()> {
+        let mut staged = Vec::new();
+        for (name, part) in content.files(&entry.path) {
+            staged.push((name, self.stage(part)?));
+        }
+        let mode = content.file_mode();
+        staged.into_iter().try_for_each(|(name, file)| self.run.revision.put(&name, file, mode))
+    }
+
+    fn stage(&mut self, part: &StoredPart) -> Result<Staged> {
+        self.staged += 1;
+        let path = self.repository.stage_dir()?.join(format!("reunited-{}", self.staged));
+        fs_err::write(&path, self.repository.vault.read(part.blob)?)?;
+        Ok(Staged { path, id: part.blob, length: part.length, origin: Origin::New })
+    }
+
+    fn know(&mut self, entry: &Entry) {
+        let (kind, gone, length) = (entry.kind, entry.gone_since.is_some(), entry.content.length);
+        let known = Known { kind, gone, stat: None, length, resume: None };
+        self.run.cache.files.insert(entry.path.as_str().to_owned(), known);
+    }
+}
+
+/// A part that git cannot give.
+struct Missing(String);
+
+impl Read for Missing {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(self.0.clone()))
+    }
+}
