@@ -20,7 +20,12 @@ const MOST_LINES: usize = 8;
 /// What a remote does not take. The first that fits counts, so what is special comes first.
 const REFUSALS: &[Meaning] = &[
     Meaning {
-        words: &["GH001", "exceeds GitHub's file size limit", "larger than the maximum allowed"],
+        words: &[
+            "GH001",
+            "exceeds GitHub's file size limit",
+            "larger than the maximum allowed",
+            "MiB limit",
+        ],
         kind: ErrorKind::Refused,
         message: "{host} does not take a file this large",
         hint: "see which with `git rev-list --objects --all`; use a remote without such a limit, such as a server of your own",
@@ -251,4 +256,97 @@ fn plain(line: &str) -> &str {
         line = line.strip_prefix(prefix).map_or(line, str::trim);
     }
     if line.chars().all(|c| matches!(c, '=' | '-' | '*' | '@' | ' ')) { "" } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use ErrorKind::{Failed, Refused, Unauthorized, Unreachable};
+
+    use super::*;
+
+    fn remote() -> Address {
+        Address::new("https://me:s3cret@git.example.org:8443/me/a.git").unwrap()
+    }
+
+    #[test]
+    fn words_of_git_libgit2_and_hosts_have_their_kinds() {
+        for (said, kind, hint) in [
+            ("fatal: unable to access 'x': Could not resolve host: h", Unreachable, "network"),
+            ("failed to resolve address for h: Name or service not known", Unreachable, "network"),
+            ("ssh: connect to host h port 22: Connection refused", Unreachable, "network"),
+            ("failed to connect to h: Connection refused", Unreachable, "network"),
+            ("ssh: connect to host h port 22: Connection timed out", Unreachable, "network"),
+            ("SSL certificate problem: self-signed certificate", Unreachable, "SSL_CERT_FILE"),
+            ("the SSL certificate is invalid", Unreachable, "http.sslCAInfo"),
+            (
+                "Host key verification failed.\nfatal: Could not read",
+                Unreachable,
+                "ssh git.example",
+            ),
+            ("invalid or unknown remote ssh hostkey", Unreachable, "ssh-keygen -R"),
+            ("git@h: Permission denied (publickey).", Unauthorized, "ssh-add"),
+            ("no ssh key is left to try", Unauthorized, "ssh -T"),
+            ("fatal: Authentication failed for 'https://h/'", Unauthorized, "gh auth login"),
+            ("could not read Username for 'h': terminal prompts disabled", Unauthorized, "gh auth"),
+            ("The requested URL returned error: 403", Unauthorized, "write access"),
+            ("request failed with status code: 401", Unauthorized, "gh auth login"),
+            ("remote: Repository not found.", Unreachable, "check the address"),
+            ("ERROR: Repository not found.\nfatal: Could not read from", Unreachable, "check the"),
+            ("unexpected http status code: 404", Unreachable, "check the address"),
+            (
+                "ERROR: The key you are authenticating with has been marked as read only.",
+                Refused,
+                "write",
+            ),
+            ("fatal: something new", Failed, ""),
+        ] {
+            let failure = failure(&remote(), said);
+            assert_eq!(failure.kind, kind, "{said}");
+            let found = failure.hint.as_deref().unwrap_or_default();
+            assert!(found.contains(hint), "{said}: {found}");
+            assert!(!failure.lines.is_empty() && !failure.message.contains('{'), "{said}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_to_change() {
+        for (said, words) in [
+            ("error: GH001: Large files detected.\npre-receive hook declined", "this large"),
+            (
+                "File a.gz is 120.00 MB; this exceeds GitHub's file size limit of 100 MB",
+                "this large",
+            ),
+            (
+                "You are attempting to check in one or more blobs which exceed the 100MiB limit",
+                "large",
+            ),
+            ("error: file write error: No space left on device", "no room"),
+            ("error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413", "upload"),
+            ("GitLab: You are not allowed to push code to protected branches", "protects"),
+            ("error: insufficient permission for adding an object", "could not store"),
+            ("! [remote rejected] (pre-receive hook declined)", "a rule at"),
+            ("something new", "does not take"),
+        ] {
+            let failure = refused(&remote(), said);
+            assert_eq!(failure.kind, Refused, "{said}");
+            assert!(failure.message.contains(words), "{said}: {}", failure.message);
+            assert!(failure.hint.is_some());
+        }
+        let no_room = "error: unable to write: No space left on device";
+        assert_eq!(failure(&remote(), no_room).kind, Failed, "here, not there");
+        assert_eq!(push_failure(&remote(), no_room).kind, Refused);
+    }
+
+    #[test]
+    fn what_was_said_is_repeated_without_secrets_and_ornaments() {
+        let said = "remote: =====\nremote: \nremote: bad s3cret at https://x:y@h/\n\
+                    fatal: unable to access 'https://me:s3cret@git.example.org:8443/me/a.git/'\n\
+                    Please make sure you have the correct access rights\n\
+                    and the repository exists.\n";
+        let failure = failure(&remote(), said);
+        let lines =
+            ["bad *** at https://h/", "unable to access 'https://git.example.org:8443/me/a.git/'"];
+        assert_eq!(failure.lines, lines);
+        assert!(!format!("{failure:?}").contains("s3cret"));
+    }
 }

@@ -43,13 +43,8 @@ impl<'a> Libgit2<'a> {
         work: impl FnOnce(&mut RemoteConnection<'_, '_, '_>, &Talk<'_>) -> Result<T, git2::Error>,
     ) -> Result<Result<T, git2::Error>> {
         let repository = self.repository()?;
-        let url = match remote.local_path() {
-            Some(_) => place::of(remote, self.vault.root())?.url,
-            None => remote.as_str().to_owned(),
-        };
-        let named = repository.remote_anonymous(&url);
-        let named = named.map_err(|error| explain::failure(remote, error.message()))?;
-        let url = ssh_address::without_alias(&effective_url(&named, direction), remote, self.env)?;
+        let url = self.effective_url(&repository, remote, direction)?;
+        let url = ssh_address::without_alias(&url, remote, self.env)?;
         let ssh = url.host;
         let talk = Talk::new(self.env, repository.config().ok(), ssh, progress);
         let mut named = repository
@@ -65,6 +60,43 @@ impl<'a> Libgit2<'a> {
             Err(error) => Err(self.failure(remote, direction, &error, &talk)),
             Ok(value) => Ok(Ok(value)),
         }
+    }
+
+    /// The address that the user's `insteadOf` and `pushInsteadOf` make of it.
+    fn effective_url(
+        &self,
+        repository: &git2::Repository,
+        remote: &Address,
+        direction: Direction,
+    ) -> Result<String> {
+        let url = match remote.local_path() {
+            Some(_) => place::of(remote, self.vault.root())?.url,
+            None => remote.as_str().to_owned(),
+        };
+        let named = repository.remote_anonymous(&url);
+        let named = named.map_err(|error| explain::failure(remote, error.message()))?;
+        let push = match direction {
+            Direction::Push => named.pushurl().ok().flatten(),
+            Direction::Fetch => None,
+        };
+        Ok(push.or_else(|| named.url().ok()).unwrap_or_default().to_owned())
+    }
+
+    /// Pushes to a repository in the file system; nothing where the remote is none.
+    fn push_locally(
+        &self,
+        remote: &Address,
+        commit: Option<ObjectId>,
+        reference: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<Sent>> {
+        let repository = self.repository()?;
+        let url = self.effective_url(&repository, remote, Direction::Push)?;
+        let Some(path) = Address::new(&url)?.local_path() else { return Ok(None) };
+        let talk = Talk::new(self.env, None, None, progress);
+        let sent = local::push(&repository, &path, commit, reference, &talk);
+        talk.finish();
+        sent.map(Some).map_err(|error| self.failure(remote, Direction::Push, &error, &talk))
     }
 
     fn failure(
@@ -84,15 +116,6 @@ impl<'a> Libgit2<'a> {
             Direction::Push => explain::push_failure(remote, &said).into(),
         }
     }
-}
-
-/// The address that the user's `insteadOf` and `pushInsteadOf` make of it.
-fn effective_url(remote: &git2::Remote<'_>, direction: Direction) -> String {
-    let push = match direction {
-        Direction::Push => remote.pushurl().ok().flatten(),
-        Direction::Fetch => None,
-    };
-    push.or_else(|| remote.url().ok()).unwrap_or_default().to_owned()
 }
 
 /// `http.proxy` of the user's settings, else `https_proxy`, `http_proxy` and `no_proxy`.
@@ -159,6 +182,9 @@ impl Transport for Libgit2<'_> {
         reference: &str,
         progress: &dyn Progress,
     ) -> Result<Sent> {
+        if let Some(sent) = self.push_locally(remote, commit, reference, progress)? {
+            return Ok(sent);
+        }
         let from = commit.map(|commit| commit.to_string()).unwrap_or_default();
         let refspec = format!("{from}:{reference}");
         let pushed = self.speak(remote, Direction::Push, progress, |connection, talk| {

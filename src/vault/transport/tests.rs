@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::kind;
@@ -157,6 +158,49 @@ fn a_history_of_its_own_is_behind_too() {
         let transport = other.vault.transport(choice, &world.env).unwrap();
         let sent = transport.push(&world.remote(), Some(own), MAIN, &Silent).unwrap();
         assert_eq!(sent, Sent::Behind, "{choice:?}");
+    }
+}
+
+/// Moves the branch at the remote once a push has looked at it.
+struct Faster<'w> {
+    world: &'w World,
+    to: ObjectId,
+    called: AtomicBool,
+}
+
+impl Progress for Faster<'_> {
+    fn start(&self, _stage: &str, _files: u64, _bytes: u64) {
+        if !self.called.swap(true, Ordering::SeqCst) {
+            self.world.at_remote(&["update-ref", MAIN, &self.to.to_string()]);
+        }
+    }
+    fn advance(&self, _files: u64, _bytes: u64) {}
+    fn finish(&self) {}
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_push_loses_to_one_that_is_faster() {
+    for choice in CHOICES {
+        let world = World::new();
+        world.push(choice, world.commit("one\n", "2026-11-20T10:00:00Z"));
+        let other = world.commit("two\n", "2026-11-20T11:00:00Z");
+        let transport = world.transport(choice);
+        transport.push(&world.remote(), Some(other), "refs/heads/x", &Silent).unwrap();
+        let third = world.commit("three\n", "2026-11-20T12:00:00Z");
+        // Git is too fast for this, so there it is a hook of the remote.
+        let faster = Faster { world: &world, to: other, called: (choice == Choice::Git).into() };
+        if choice == Choice::Git {
+            let hook = format!("#!/bin/sh\ngit update-ref {MAIN} {other}\n");
+            write_program(&world.folder().join("hooks/update"), &hook);
+        }
+        let sent = transport.push(&world.remote(), Some(third), MAIN, &faster).unwrap();
+        assert_eq!(sent, Sent::Behind, "{choice:?}");
+        assert_eq!(world.at_remote(&["rev-parse", MAIN]), other.to_string());
+        assert!(faster.called.into_inner());
     }
 }
 

@@ -118,12 +118,13 @@ impl<'t> Talk<'t> {
         }
     }
 
-    fn goes_on(&self) -> bool {
+    /// False once the user asked to stop.
+    pub(super) fn goes_on(&self) -> bool {
         self.stopped.set(self.stopped.get() || self.progress.interrupted());
         !self.stopped.get()
     }
 
-    fn show(&self, stage: &'static str, done: u64, all: u64) {
+    pub(super) fn show(&self, stage: &'static str, done: u64, all: u64) {
         let before = match self.stage.get() {
             Some((shown, of, before)) if shown == stage && of == all => before,
             _ => {
