@@ -17,6 +17,15 @@ const COMMIT: &str = "author claude-backup <claude-backup@localhost> 0 +0000\n\
                       committer claude-backup <claude-backup@localhost> 0 +0000\n\n\
                       claude-backup: can this be pushed?\n";
 
+/// How the name of the reference begins that is made and removed again.
+const SCRATCH: &str = "claude-backup-preflight-";
+
+fn commit_of_nothing() -> (ObjectId, String) {
+    let tree = ObjectId::of_object(ObjectKind::Tree, b"");
+    let bytes = format!("tree {tree}\n{COMMIT}");
+    (ObjectId::of_object(ObjectKind::Commit, bytes.as_bytes()), bytes)
+}
+
 /// Looks at a remote and really pushes to it, to a reference that is removed again.
 ///
 /// What the remote had before.
@@ -25,7 +34,8 @@ const COMMIT: &str = "author claude-backup <claude-backup@localhost> 0 +0000\n\
 /// Where it cannot be reached, does not let us in or does not take a push; where the reference
 /// cannot be removed, with its name.
 pub fn preflight(vault: &Vault, transport: &dyn Transport, remote: &Address) -> Result<References> {
-    let before = transport.references(remote)?;
+    let mut before = transport.references(remote)?;
+    clear_leftovers(transport, remote, &mut before);
     let written = Written::new(vault)?;
     let name = scratch_name(&before);
     let sent = transport.push(remote, Some(written.commit), &name, &Silent);
@@ -46,6 +56,16 @@ pub fn preflight(vault: &Vault, transport: &dyn Transport, remote: &Address) -> 
         Ok(Sent::Behind) => Err(stays(remote, &name, "somebody else moved it")),
         Ok(Sent::Refused(words)) => Err(stays(remote, &name, &words)),
         Err(error) => Err(stays(remote, &name, &crate::error::one_line(&error))),
+    }
+}
+
+/// Removes what earlier tries left that were cut off, here or on another machine; no backup has a
+/// commit of nothing. What cannot be removed does no harm.
+fn clear_leftovers(transport: &dyn Transport, remote: &Address, found: &mut References) {
+    let (commit, _) = commit_of_nothing();
+    let is_leftover = |(name, id): &mut (String, ObjectId)| *id == commit && name.contains(SCRATCH);
+    for (name, _) in found.list.extract_if(.., is_leftover) {
+        let _ = transport.push(remote, None, &name, &Silent);
     }
 }
 
@@ -71,7 +91,7 @@ fn scratch_name(before: &References) -> String {
     let has_branch = before.list.iter().any(|(name, _)| name.starts_with("refs/heads/"));
     let folder = if has_branch { "heads" } else { "tags" };
     let chance = RandomState::new().build_hasher().finish() as u32;
-    format!("refs/{folder}/claude-backup-preflight-{chance:08x}")
+    format!("refs/{folder}/{SCRATCH}{chance:08x}")
 }
 
 /// Objects that are in the repository for as long as they are pushed.
@@ -84,8 +104,7 @@ struct Written<'v> {
 impl<'v> Written<'v> {
     fn new(vault: &'v Vault) -> Result<Self> {
         let tree = ObjectId::of_object(ObjectKind::Tree, b"");
-        let bytes = format!("tree {tree}\n{COMMIT}");
-        let commit = ObjectId::of_object(ObjectKind::Commit, bytes.as_bytes());
+        let (commit, bytes) = commit_of_nothing();
         let mut written = Self { vault, commit, ours: Vec::new() };
         written.add(git2::ObjectType::Tree, tree, b"")?;
         // Nothing but a run that was killed here leaves the commit.

@@ -243,6 +243,23 @@ fn a_preflight_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_preflight_clears_what_an_earlier_one_left() {
+    for choice in CHOICES {
+        let world = World::new();
+        let transport = world.transport(choice);
+        world.at_remote(&["config", "receive.denyDeletes", "true"]);
+        // What a killed run leaves: the commit of nothing, under a name like its own.
+        let commit = world.commit("one\n", "2026-11-20T10:00:00Z");
+        world.push(choice, commit);
+        let _ = preflight(&world.backup.vault, &*transport, &world.remote());
+        world.at_remote(&["config", "receive.denyDeletes", "false"]);
+        let before = preflight(&world.backup.vault, &*transport, &world.remote()).unwrap();
+        assert_eq!(before.list, [(MAIN.to_owned(), commit)], "{choice:?}");
+        assert_eq!(world.at_remote(&["for-each-ref", "--format=%(refname)"]), MAIN);
+    }
+}
+
+#[test]
 fn a_remote_that_is_not_there_says_how_to_make_it() {
     let world = World::new();
     let empty = world.env.home.join("empty");
