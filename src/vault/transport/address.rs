@@ -55,15 +55,30 @@ impl Address {
 
     /// The host that is asked, without user and port; nothing for a place in the file system.
     pub(super) fn host(&self) -> Option<String> {
-        let host = match self.0.split_once("://") {
-            Some(("file", _)) => return None,
-            Some((_, rest)) => authority(rest),
-            None if self.local_path().is_some() => return None,
-            None => self.0.split_once(':')?.0,
-        };
-        let host = host.rsplit('@').next()?;
-        let port = host.rfind(':').filter(|at| !host[*at..].contains(']'));
-        Some(host[..port.unwrap_or(host.len())].to_owned())
+        let (host, _) = host_and_port(self.place()?);
+        Some(host.trim_matches(['[', ']']).to_owned())
+    }
+
+    /// The port, where one is written.
+    pub(super) fn port(&self) -> Option<&str> {
+        host_and_port(self.place()?).1
+    }
+
+    /// The user that an ssh address names.
+    pub(super) fn ssh_user(&self) -> Option<&str> {
+        let is_ssh = self.0.split_once("://").is_none_or(|(scheme, _)| is_ssh(scheme));
+        let (user, _) = self.place().filter(|_| is_ssh)?.rsplit_once('@')?;
+        user.split(':').next()
+    }
+
+    /// User, host and port; nothing for a place in the file system.
+    fn place(&self) -> Option<&str> {
+        match self.0.split_once("://") {
+            Some(("file", _)) => None,
+            Some((_, rest)) => Some(authority(rest)),
+            None if self.local_path().is_some() => None,
+            None => Some(self.0.split_once(':')?.0),
+        }
     }
 
     /// User name and password that an http address carries.
@@ -170,6 +185,15 @@ fn is_ssh(scheme: &str) -> bool {
 /// What stands between the scheme and the path.
 fn authority(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// The two, without a user in front; the host of six parts keeps its brackets.
+fn host_and_port(place: &str) -> (&str, Option<&str>) {
+    let host = place.rsplit('@').next().unwrap_or_default();
+    match host.rfind(':').filter(|at| !host[*at..].contains(']')) {
+        Some(at) => (&host[..at], Some(&host[at + 1..]).filter(|port| !port.is_empty())),
+        None => (host, None),
+    }
 }
 
 /// True for a URL with something other than a number behind the host's colon.

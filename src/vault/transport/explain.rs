@@ -6,7 +6,8 @@ use super::Address;
 
 /// Words of a failure, what they mean, and what mends it.
 ///
-/// `{remote}` stands for the address, `{host}` for the host in it.
+/// `{remote}` stands for the address, `{host}` for the host in it, `{ssh}` for what `ssh` is told
+/// to get there, `{known}` for its name among the known hosts, `{login}` for how to log in.
 struct Meaning {
     words: &'static [&'static str],
     kind: ErrorKind,
@@ -72,6 +73,12 @@ const REFUSALS: &[Meaning] = &[
         hint: "see that the folder there belongs to the user who logs in, and that its disk is well",
     },
     Meaning {
+        words: &["currently checked out", "files checked out"],
+        kind: ErrorKind::Refused,
+        message: "the repository at `{remote}` has its files checked out",
+        hint: "use a bare repository there: `git init --bare`",
+    },
+    Meaning {
         words: &["hook declined", "aborted by hook", "pre-receive hook"],
         kind: ErrorKind::Refused,
         message: "a rule at `{remote}` does not take it",
@@ -90,13 +97,13 @@ const FAILURES: &[Meaning] = &[
         ],
         kind: ErrorKind::Unreachable,
         message: "the ssh key of {host} is not known here, or has changed",
-        hint: "run `ssh {host}` once and compare the fingerprint; after a change, `ssh-keygen -R {host}` first",
+        hint: "run `ssh {ssh}` once and compare the fingerprint; after a change, `ssh-keygen -R '{known}'` first",
     },
     Meaning {
         words: &["SSL certificate", "certificate", "self-signed", "self signed", "SSL error"],
         kind: ErrorKind::Unreachable,
         message: "the certificate of {host} cannot be trusted",
-        hint: "for a certificate of your own set SSL_CERT_FILE=/path/ca.pem, or with the git program `git config --global http.sslCAInfo /path/ca.pem`",
+        hint: "for a certificate of your own: `git config --global http.sslCAInfo /path/ca.pem`; where git is not installed, set SSL_CERT_FILE=/path/ca.pem",
     },
     Meaning {
         words: &["marked as read only", "archived so it is read-only"],
@@ -108,7 +115,13 @@ const FAILURES: &[Meaning] = &[
         words: &["Permission denied (", "error authenticating", "SSH session", "ssh key"],
         kind: ErrorKind::Unauthorized,
         message: "{host} takes no ssh key of this user",
-        hint: "try `ssh -T {host}`; a key with a passphrase must be in the agent: `ssh-add`",
+        hint: "try `ssh -T {ssh}`; a key with a passphrase must be in the agent: `ssh-add`",
+    },
+    Meaning {
+        words: &["proxy authentication", "status code: 407", "error: 407", "response 407"],
+        kind: ErrorKind::Unreachable,
+        message: "the proxy on the way to {host} wants a password",
+        hint: "`git config --global http.proxy http://name:password@proxy:port`",
     },
     Meaning {
         words: &[
@@ -125,7 +138,7 @@ const FAILURES: &[Meaning] = &[
         ],
         kind: ErrorKind::Unauthorized,
         message: "{host} does not let us in",
-        hint: "log in with `gh auth login` and `gh auth setup-git` (GitHub), or let a git credential helper know the password",
+        hint: "{login}",
     },
     Meaning {
         words: &["error: 403", "status code: 403", "denied to", "not allowed"],
@@ -152,6 +165,12 @@ const FAILURES: &[Meaning] = &[
 
 /// What keeps a conversation from beginning, or breaks it.
 const BREAKS: &[Meaning] = &[
+    Meaning {
+        words: &["error: 5", "error: 429", "status code: 5", "status code: 429", "HTTP 5"],
+        kind: ErrorKind::Unreachable,
+        message: "{host} answers with an error of its own",
+        hint: "the next run tries again; if it stays, see the host's status page or log",
+    },
     Meaning {
         words: &[
             "resolve host",
@@ -216,13 +235,30 @@ fn explain(remote: &Address, said: &str, meanings: &[&[Meaning]]) -> Failure {
     let fits = |meaning: &&Meaning| {
         meaning.words.iter().any(|words| lower.contains(&words.to_lowercase()))
     };
-    let host = remote.host().unwrap_or_else(|| remote.to_string());
-    let fill = |text: &str| text.replace("{remote}", &remote.to_string()).replace("{host}", &host);
+    let fill = |text: &str| filled(text, remote);
     let failure = match meanings.iter().copied().flatten().find(fits) {
         Some(meaning) => Failure::new(meaning.kind, fill(meaning.message)).hint(fill(meaning.hint)),
         None => Failure::new(ErrorKind::Failed, format!("git failed at `{remote}`")),
     };
     with_lines(failure, remote, said)
+}
+
+fn filled(text: &str, remote: &Address) -> String {
+    let host = remote.host().unwrap_or_else(|| remote.to_string());
+    let port = remote.port();
+    let user = remote.ssh_user().map(|user| format!("{user}@")).unwrap_or_default();
+    let ssh = port.map_or(format!("{user}{host}"), |port| format!("-p {port} {user}{host}"));
+    let known = port.map_or(host.clone(), |port| format!("[{host}]:{port}"));
+    let login = match host.as_str() {
+        "github.com" => "log in: `gh auth login`, then `gh auth setup-git`".to_owned(),
+        _ => format!(
+            "let git keep the password: `git config --global credential.helper store`, then `git ls-remote {remote}`"
+        ),
+    };
+    let values =
+        [("{remote}", remote.to_string()), ("{host}", host), ("{ssh}", ssh), ("{known}", known)];
+    let text = text.replace("{login}", &login);
+    values.iter().fold(text, |text, (name, value)| text.replace(name, value))
 }
 
 /// Adds what was said, without secrets and without what says nothing.
@@ -255,7 +291,7 @@ fn plain(line: &str) -> &str {
     for prefix in ["remote:", "fatal:", "error:", "ERROR:"] {
         line = line.strip_prefix(prefix).map_or(line, str::trim);
     }
-    if line.chars().all(|c| matches!(c, '=' | '-' | '*' | '@' | ' ')) { "" } else { line }
+    line.trim_matches(['=', '-', '*', '@', ' '])
 }
 
 #[cfg(test)]
@@ -281,15 +317,21 @@ mod tests {
             (
                 "Host key verification failed.\nfatal: Could not read",
                 Unreachable,
-                "ssh git.example",
+                "ssh -p 8443 git.ex",
             ),
-            ("invalid or unknown remote ssh hostkey", Unreachable, "ssh-keygen -R"),
+            ("invalid or unknown remote ssh hostkey", Unreachable, "-R '[git.example.org]:8443'"),
             ("git@h: Permission denied (publickey).", Unauthorized, "ssh-add"),
             ("no ssh key is left to try", Unauthorized, "ssh -T"),
-            ("fatal: Authentication failed for 'https://h/'", Unauthorized, "gh auth login"),
-            ("could not read Username for 'h': terminal prompts disabled", Unauthorized, "gh auth"),
+            ("fatal: Authentication failed for 'https://h/'", Unauthorized, "credential.helper"),
+            ("could not read Username for 'h': terminal prompts disabled", Unauthorized, "helper"),
             ("The requested URL returned error: 403", Unauthorized, "write access"),
-            ("request failed with status code: 401", Unauthorized, "gh auth login"),
+            ("request failed with status code: 401", Unauthorized, "git ls-remote https://git"),
+            ("unexpected http status code: 503", Unreachable, "tries again"),
+            (
+                "Received HTTP code 407 from proxy: proxy authentication required",
+                Unreachable,
+                "http.proxy",
+            ),
             ("remote: Repository not found.", Unreachable, "check the address"),
             ("ERROR: Repository not found.\nfatal: Could not read from", Unreachable, "check the"),
             ("unexpected http status code: 404", Unreachable, "check the address"),
@@ -306,6 +348,19 @@ mod tests {
             assert!(found.contains(hint), "{said}: {found}");
             assert!(!failure.lines.is_empty() && !failure.message.contains('{'), "{said}");
         }
+    }
+
+    #[test]
+    fn hints_are_for_the_host_at_hand() {
+        let hint = |text: &str, said: &str| {
+            failure(&Address::new(text).unwrap(), said).hint.unwrap_or_default()
+        };
+        let said = "Authentication failed";
+        assert!(hint("https://github.com/me/a", said).starts_with("log in: `gh auth login`"));
+        let said = "Host key verification failed";
+        assert!(hint("git@nas:a.git", said).starts_with("run `ssh git@nas` once"));
+        let hint = hint("ssh://git@[::1]:2222/a.git", said);
+        assert!(hint.contains("ssh -p 2222 git@::1") && hint.contains("'[::1]:2222'"), "{hint}");
     }
 
     #[test]

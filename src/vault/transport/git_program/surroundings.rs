@@ -54,6 +54,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("push.pushOption", ""),
     ("submodule.recurse", "false"),
     ("protocol.ext.allow", "never"),
+    ("credential.interactive", "false"),
     // A server that checks a large push keeps its line alive with a byte or so a second, and
     // sends nothing while we prepare one: only a line that is silent for long is dead.
     ("http.lowSpeedLimit", "1"),

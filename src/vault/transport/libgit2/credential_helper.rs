@@ -213,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn the_repository_has_the_last_word() {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = Config::new().unwrap();
+        for (name, level, helpers) in [
+            ("local", git2::ConfigLevel::Local, "helper =\nhelper = c"),
+            ("global", git2::ConfigLevel::Global, "helper = b\nhelper = d"),
+            ("system", git2::ConfigLevel::System, "helper = a"),
+        ] {
+            let path = home.path().join(name);
+            fs_err::write(&path, format!("[credential]\n{helpers}\n")).unwrap();
+            config.add_file(&path, level, false).unwrap();
+            let query = Query::new("https://host/a", None).unwrap();
+            assert_eq!(Settings::read(&query, &config).helpers, ["c"], "{name}");
+        }
+    }
+
+    #[test]
     fn a_section_counts_for_its_host_alone() {
         let of = |section: &str| {
             format!("[credential \"{section}\"]\nhelper =\nhelper = \"!echo password=p #\"\n")
