@@ -62,8 +62,9 @@ class Remote:
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", self.path], check=True)
         subprocess.run(["git", "-C", self.path, "config", "gc.auto", "0"], check=True)
         port = free_port()
+        programs = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
         self.daemon = subprocess.Popen(
-            ["git", "daemon", "--reuseaddr", "--export-all", "--enable=receive-pack",
+            [f"{programs.stdout.strip()}/git-daemon", "--reuseaddr", "--export-all", "--enable=receive-pack",
              f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}"],
             stderr=subprocess.DEVNULL)
         wait_for(port)
@@ -218,7 +219,7 @@ def main():
     parser.add_argument("--fixed", default="50M")
     parser.add_argument("--active", default=8, type=int)
     parser.add_argument("--hours", default=24, type=int)
-    parser.add_argument("--roots", default="/usr/share", help="where the corpus takes its text from")
+    parser.add_argument("--roots", default="/usr/share/doc:/usr/lib/python3", help="where the corpus takes its text from")
     options = parser.parse_args()
     binary = options.binary.resolve()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use self::git_remote::{Look, join, transport_name};
 pub use self::github::{Exposure, usable_account};
-use crate::error::{ErrorKind, kind};
+use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
@@ -33,6 +33,9 @@ pub enum Push {
         /// What to do about it.
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
+        /// What the remote said, line by line.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        said: Vec<String>,
     },
 }
 
@@ -44,8 +47,10 @@ impl Push {
     }
 
     fn failed(error: &anyhow::Error) -> Self {
-        let hint = crate::error::failure(error).and_then(|failure| failure.hint.clone());
-        Self::Failed { error: format!("{error:#}"), hint }
+        let failure = failure(error);
+        let hint = failure.and_then(|failure| failure.hint.clone());
+        let said = failure.map(|failure| failure.lines.clone()).unwrap_or_default();
+        Self::Failed { error: one_line(error), hint, said }
     }
 }
 

@@ -46,6 +46,17 @@ pub(crate) fn ran_on(env: &Env, arguments: &[&str]) -> Ran {
     Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
 }
 
+/// Runs a call on a machine whose user gives these replies.
+pub(crate) fn ran_answering(env: &Env, replies: &str, arguments: &[&str]) -> Ran {
+    let mut env = env.clone();
+    (env.terminal.stdin, env.terminal.stderr) = (true, true);
+    let env = env.with_variable("TERM", "dumb").with_variable("NO_COLOR", "1");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let streams = Streams { input: &mut replies.as_bytes(), out: &mut out, err: &mut err };
+    let code = cli::run(&words(arguments), &env, streams);
+    Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+}
+
 /// Runs a call whose result goes to this stream; gives the exit code and the talk.
 pub(crate) fn ran_into(out: &mut (dyn Write + Send), arguments: &[&str]) -> (u8, String) {
     let (_home, env) = sandbox();

@@ -11,7 +11,7 @@ use crate::repository::manifest::{LastPush, stamp};
 use crate::repository::{Repository, SEEN};
 use crate::sync;
 use crate::vault::ObjectId;
-use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight};
+use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight, refused};
 
 /// The backup's branch at the remote.
 const BRANCH: &str = "refs/heads/main";
@@ -172,7 +172,7 @@ fn send(
             Ok(Some(Push::Pushed))
         }
         Sent::Behind => Ok(None),
-        Sent::Refused(why) => Err(Failure::new(ErrorKind::Refused, why).into()),
+        Sent::Refused(words) => Err(refused(remote, &words).into()),
     }
 }
 

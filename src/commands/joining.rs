@@ -109,3 +109,63 @@ impl FreshFolder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use crate::env::Env;
+    use crate::testing::{Ran, ran_answering, sandbox};
+
+    /// A remote that a machine called `mac` sent a session to.
+    fn remote() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init_bare(folder.path()).unwrap();
+        let (home, env) = sandbox();
+        let session = home.path().join(".claude/projects/-p/11111111-0.jsonl");
+        fs_err::create_dir_all(session.parent().unwrap()).unwrap();
+        fs_err::write(session, "{\"type\":\"user\"}\n").unwrap();
+        assert_eq!(joined(&env, folder.path(), "").code, 0);
+        folder
+    }
+
+    fn joined(env: &Env, remote: &Path, replies: &str) -> Ran {
+        let url = remote.display().to_string();
+        ran_answering(env, replies, &["init", "--backend", "git", "--remote", &url])
+    }
+
+    fn is_back(home: &TempDir) -> bool {
+        home.path().join(".claude/projects/-p/11111111-0.jsonl").exists()
+    }
+
+    #[test]
+    fn a_reinstalled_machine_is_recognised_and_everything_comes_back() {
+        let (remote, (home, env)) = (remote(), sandbox());
+        let ran = joined(&env, remote.path(), "y\n\n");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.err.contains("Is this that machine, reinstalled? [y/N]"), "{}", ran.err);
+        assert!(ran.err.contains("  mac: 1 session, "), "{}", ran.err);
+        assert!(ran.out.contains("this machine is mac\n"), "{}", ran.out);
+        assert!(is_back(&home));
+    }
+
+    #[test]
+    fn another_machine_of_that_name_chooses_whose_sessions_it_wants() {
+        let (remote, (home, env)) = (remote(), sandbox());
+        let ran = joined(&env, remote.path(), "n\n2\n1\n");
+        assert!(ran.out.contains("this machine is mac-2\n"), "{ran:?}");
+        assert!(is_back(&home));
+    }
+
+    #[test]
+    fn a_fresh_start_gives_nothing_back() {
+        let (remote, (home, env)) = (remote(), sandbox());
+        assert_eq!(joined(&env, remote.path(), "n\n3\n").code, 0);
+        assert!(!is_back(&home));
+        let (home, env) = sandbox();
+        assert_eq!(joined(&env, remote.path(), "").code, 0, "nobody answers");
+        assert!(!is_back(&home));
+    }
+}

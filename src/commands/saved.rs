@@ -108,10 +108,10 @@ impl Report for Saved {
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
         }
-        if let Push::Failed { error, hint } = &self.0.push {
+        if let Push::Failed { error, hint, said } = &self.0.push {
             page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
-            if let Some(hint) = hint {
-                page.line(format!("  {hint}"))?;
+            for line in said.iter().chain(hint) {
+                page.line(format!("  {line}"))?;
             }
         }
         Ok(())
