@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::apply::{acknowledge, apply, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
-pub use self::reunite::reunite;
+pub use self::reunite::{is_contained_in, reunite};
 pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;

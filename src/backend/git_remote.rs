@@ -146,10 +146,18 @@ const INCOMING: &str = "refs/claude-backup/incoming";
 /// Puts our commits on top of the remote's, our folder staying ours.
 fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
     repository.give_way(theirs)?;
-    if let Some(folder) = repository.changed_elsewhere(theirs)? {
-        sync::reunite(repository, folder)?;
+    match repository.changed_elsewhere(theirs)? {
+        Some(folder)
+            if repository.is_behind(theirs)? && sync::is_contained_in(repository, folder)? =>
+        {
+            repository.follow(theirs)?;
+        }
+        Some(folder) => {
+            sync::reunite(repository, folder)?;
+            repository.integrate(theirs)?;
+        }
+        None => repository.integrate(theirs)?,
     }
-    repository.integrate(theirs)?;
     repository.vault.set_reference(SEEN, theirs)?;
     repository.refresh_derived()
 }

@@ -101,6 +101,17 @@ impl Repository {
         Ok(there.filter(|there| Some(*there) != published && Some(*there) != here))
     }
 
+    /// True where `theirs` has every commit of ours.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn is_behind(&self, theirs: ObjectId) -> Result<bool> {
+        match self.vault.head()? {
+            Some(head) => self.vault.is_ancestor(head.commit, theirs),
+            None => Ok(true),
+        }
+    }
+
     /// Brings our branch on top of `theirs`, and the work tree up to it.
     ///
     /// # Errors
@@ -172,6 +183,14 @@ impl Repository {
         let text = present.map(|file| self.vault.read(file.id)).transpose()?;
         let Some(text) = missing_ignore_lines(text.as_deref()) else { return Ok(None) };
         self.vault.store_text(text.as_bytes()).map(Some)
+    }
+
+    /// Moves the branch to `theirs`, which has all of ours, and the work tree with it.
+    ///
+    /// # Errors
+    /// As [`Self::integrate`].
+    pub fn follow(&self, theirs: ObjectId) -> Result<()> {
+        self.move_to(theirs)
     }
 
     /// Moves the branch, then makes the work tree what it says; only what differs is touched.

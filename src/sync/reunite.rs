@@ -3,6 +3,7 @@
 //! Both sides are kept, file by file, by the rule that holds for a source: what only grew goes on,
 //! anything else becomes a version. Done twice, it changes nothing the second time.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::Result;
@@ -12,7 +13,7 @@ use super::totals::Occasion;
 use crate::archive::ArchiveReader;
 use crate::repository::Repository;
 use crate::repository::cache::Known;
-use crate::repository::layout::Form;
+use crate::repository::layout::{EntryPath, Form};
 use crate::repository::ledger::{Content, Entry, Hash, Ledger, Reason, StoredPart, Version};
 use crate::repository::revision::{Origin, Staged};
 use crate::source::{Kind, Listing, Scope};
@@ -24,33 +25,57 @@ use crate::vault::ObjectId;
 /// # Errors
 /// Where git cannot be read or written; nothing has changed then.
 pub fn reunite(repository: &Repository, theirs: ObjectId) -> Result<()> {
-    let mut reunion = Reunion {
-        repository,
-        run: Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?,
-        staged: 0,
-    };
-    for file in repository.vault.files_of(theirs)? {
-        let name = file.text_path().unwrap_or_default();
-        if name.strip_prefix("ledger/").is_none_or(|name| name.contains('/')) {
-            continue;
-        }
-        let (ledger, damaged) = Ledger::parse(&repository.vault.read(file.id)?);
-        damaged.into_iter().for_each(|line| repository.warn(format!("`{name}`, {line}")));
-        for entry in ledger.entries.into_values() {
-            let path = entry.path.clone();
-            if let Err(error) = reunion.take(entry) {
-                repository.warn(format!("`{path}` was changed elsewhere and is left: {error:#}"));
-            }
+    let lines = lines_of(repository, theirs)?;
+    let run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
+    let mut reunion = Reunion { sides: Sides(repository), run, staged: 0 };
+    for (path, entry) in lines {
+        if let Err(error) = reunion.take(entry) {
+            repository.warn(format!("`{path}` was changed elsewhere and is left: {error:#}"));
         }
     }
     reunion.run.finish(Occasion::Beside).map(drop)
 }
 
+/// True where `theirs` (another state of this machine's folder) has all that ours has.
+///
+/// # Errors
+/// Where git cannot be read.
+pub fn is_contained_in(repository: &Repository, theirs: ObjectId) -> Result<bool> {
+    let lines = lines_of(repository, theirs)?;
+    for (_, ledger) in repository.ledgers(&repository.machine)? {
+        for (path, ours) in &ledger.entries {
+            let is_there = match lines.get(path) {
+                Some(there) => Sides(repository).has_all(theirs, there, ours)?,
+                None => false,
+            };
+            if !is_there {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The ledger lines of some state of this machine's folder.
+fn lines_of(repository: &Repository, folder: ObjectId) -> Result<BTreeMap<EntryPath, Entry>> {
+    let mut lines = BTreeMap::new();
+    let Some(ledgers) = repository.vault.folder_in(folder, "ledger")? else { return Ok(lines) };
+    for file in repository.vault.files_of(ledgers)? {
+        let (ledger, damaged) = Ledger::parse(&repository.vault.read(file.id)?);
+        damaged.into_iter().for_each(|line| repository.warn(format!("a ledger elsewhere, {line}")));
+        lines.extend(ledger.entries);
+    }
+    Ok(lines)
+}
+
 struct Reunion<'a> {
-    repository: &'a Repository,
+    sides: Sides<'a>,
     run: Run<'a>,
     staged: u64,
 }
+
+/// The bytes of both sides, as git has them.
+struct Sides<'a>(&'a Repository);
 
 /// How two contents of one file relate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +94,7 @@ impl Reunion<'_> {
             return self.take_whole(theirs);
         };
         let mut entry = ours.clone();
-        match self.relation(&ours.content, &theirs.content)? {
+        match self.sides.relation(&ours.content, &theirs.content)? {
             Relation::Contains => {}
             Relation::Contained => {
                 self.put(&theirs, &theirs.content)?;
@@ -102,18 +127,66 @@ impl Reunion<'_> {
     /// Adds a content that the entry has nowhere yet.
     fn add_version(&mut self, entry: &mut Entry, content: &Content, reason: Reason) -> Result<()> {
         let is_known = entry.contents().any(|known| known.sha256 == content.sha256);
-        if is_known || self.relation(&entry.content, content)? == Relation::Contains {
+        if is_known || self.sides.relation(&entry.content, content)? == Relation::Contains {
             return Ok(());
         }
-        let (number, at) = self.repository.place_for_version(entry)?;
+        let (number, at) = self.sides.0.place_for_version(entry)?;
         let content = Content { at: Some(at), ..content.clone() };
         self.put(entry, &content)?;
-        let lost_messages = self.lost_messages(entry, &content);
-        let replaced = self.repository.env().now();
+        let lost_messages = self.sides.lost_messages(entry, &content);
+        let replaced = self.sides.0.env().now();
         let unknown = crate::repository::ledger::Unknown::new();
         entry.versions.push(Version { number, reason, replaced, lost_messages, content, unknown });
         entry.acknowledged &= lost_messages == 0;
         Ok(())
+    }
+
+    fn put(&mut self, entry: &Entry, content: &Content) -> Result<()> {
+        let mut staged = Vec::new();
+        for (name, part) in content.files(&entry.path) {
+            staged.push((name, self.stage(part)?));
+        }
+        let mode = content.file_mode();
+        staged.into_iter().try_for_each(|(name, file)| self.run.revision.put(&name, file, mode))
+    }
+
+    fn stage(&mut self, part: &StoredPart) -> Result<Staged> {
+        self.staged += 1;
+        let path = self.sides.0.stage_dir()?.join(format!("reunited-{}", self.staged));
+        fs_err::write(&path, self.sides.0.vault.read(part.blob)?)?;
+        Ok(Staged { path, id: part.blob, length: part.length, origin: Origin::New })
+    }
+
+    fn know(&mut self, entry: &Entry) {
+        let (kind, gone, length) = (entry.kind, entry.gone_since.is_some(), entry.content.length);
+        let known = Known { kind, gone, stat: None, length, resume: None };
+        self.run.cache.files.insert(entry.path.as_str().to_owned(), known);
+    }
+}
+
+impl Sides<'_> {
+    /// True where the folder `theirs` has all contents of one of our lines, and their files.
+    fn has_all(&self, theirs: ObjectId, there: &Entry, ours: &Entry) -> Result<bool> {
+        for content in there.contents() {
+            for (name, part) in content.files(&there.path) {
+                let file = self.0.vault.file_in(theirs, &name)?;
+                if file.is_none_or(|file| file.id != part.blob) {
+                    return Ok(false);
+                }
+            }
+        }
+        // Of what is rewritten by nature, the history has the rest.
+        let contents = ours.contents().filter(|content| content.form != Form::Plain);
+        for content in contents {
+            let mut is_there = false;
+            for other in there.contents() {
+                is_there |= self.relation(other, content)? == Relation::Contains;
+            }
+            if !is_there {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn relation(&self, ours: &Content, theirs: &Content) -> Result<Relation> {
@@ -151,38 +224,15 @@ impl Reunion<'_> {
         }
     }
 
-    /// The bytes as git has them; both sides are in the repository.
     fn open(&self, content: &Content) -> impl Read {
         let blobs = content.parts.iter().map(|part| part.blob);
         let readers = blobs.map(|blob| -> Box<dyn Read + Send> {
-            match self.repository.vault.read(blob) {
+            match self.0.vault.read(blob) {
                 Ok(bytes) => Box::new(std::io::Cursor::new(bytes)),
                 Err(error) => Box::new(Missing(format!("{error:#}"))),
             }
         });
         ArchiveReader::from_readers(readers.collect())
-    }
-
-    fn put(&mut self, entry: &Entry, content: &Content) -> Result<()> {
-        let mut staged = Vec::new();
-        for (name, part) in content.files(&entry.path) {
-            staged.push((name, self.stage(part)?));
-        }
-        let mode = content.file_mode();
-        staged.into_iter().try_for_each(|(name, file)| self.run.revision.put(&name, file, mode))
-    }
-
-    fn stage(&mut self, part: &StoredPart) -> Result<Staged> {
-        self.staged += 1;
-        let path = self.repository.stage_dir()?.join(format!("reunited-{}", self.staged));
-        fs_err::write(&path, self.repository.vault.read(part.blob)?)?;
-        Ok(Staged { path, id: part.blob, length: part.length, origin: Origin::New })
-    }
-
-    fn know(&mut self, entry: &Entry) {
-        let (kind, gone, length) = (entry.kind, entry.gone_since.is_some(), entry.content.length);
-        let known = Known { kind, gone, stat: None, length, resume: None };
-        self.run.cache.files.insert(entry.path.as_str().to_owned(), known);
     }
 }
 

@@ -205,20 +205,32 @@ fn a_reinstalled_machine_takes_its_folder_back() {
 }
 
 #[test]
+fn a_disk_image_on_which_nothing_happened_since_follows_the_remote() {
+    let remote = Remote::new();
+    let laptop = machine("laptop", &remote);
+    let id = id_of("laptop");
+    let image = Image::of(&laptop);
+    laptop.append_session("-home-dev-work-alpha", &id, 4..8);
+    laptop.write_session("-p", "33333333-0", 2).sync();
+    let newest = remote.git(&["rev-parse", "main"]);
+    image.put_back(&laptop);
+    let sync = laptop.sync();
+    assert_eq!(laptop.git(&["rev-parse", "HEAD"]), newest);
+    assert_eq!(sync.get("warnings"), None);
+    assert_eq!(listed(&laptop), ["laptop/33333333-0", &format!("laptop/{id}")]);
+    laptop.assert_git_clean();
+}
+
+#[test]
 fn a_disk_image_that_was_put_back_loses_nothing() {
     let remote = Remote::new();
     let laptop = machine("laptop", &remote);
     let id = id_of("laptop");
-    let image = tempfile::tempdir().unwrap();
-    copy(&laptop.backup(""), &image.path().join("backup"));
-    copy(&laptop.claude(""), &image.path().join("claude"));
+    let image = Image::of(&laptop);
     laptop.append_session("-home-dev-work-alpha", &id, 4..8);
     laptop.write_session("-p", "33333333-0", 2).sync();
     let grown = std::fs::read(laptop.session("-home-dev-work-alpha", &id)).unwrap();
-    for (name, to) in [("backup", laptop.backup("")), ("claude", laptop.claude(""))] {
-        std::fs::remove_dir_all(&to).unwrap();
-        copy(&image.path().join(name), &to);
-    }
+    image.put_back(&laptop);
     // On the old image the session goes on differently, and another one begins.
     laptop.append_session("-home-dev-work-alpha", &id, 20..22);
     laptop.write_session("-p", "44444444-0", 2);
@@ -233,6 +245,22 @@ fn a_disk_image_that_was_put_back_loses_nothing() {
     assert_eq!(listed(&laptop), ids);
     let again = laptop.sync();
     assert_eq!(laptop.json(&["status"])["gone"], 1, "{again}");
+}
+
+/// A copy of a machine's disk.
+struct Image(tempfile::TempDir);
+
+impl Image {
+    fn of(machine: &Sandbox) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&machine.home(""), folder.path());
+        Self(folder)
+    }
+
+    fn put_back(&self, machine: &Sandbox) {
+        machine.remove(".claude").remove(".claude-backup");
+        copy(self.0.path(), &machine.home(""));
+    }
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
