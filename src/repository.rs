@@ -19,7 +19,7 @@ mod sizes;
 pub mod stage;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 
@@ -42,8 +42,8 @@ pub use self::integrate::SEEN;
 
 /// An open backup folder.
 pub struct Repository {
-    /// Its git side.
-    pub vault: Vault,
+    /// Its git side; shared with what speaks to its remote.
+    pub vault: Arc<Vault>,
     /// This machine's folder below `machines/`.
     pub machine: MachineSlug,
     /// How large stored files may be.
@@ -78,7 +78,7 @@ impl Repository {
         let Some(vault) = Vault::open(root)? else { return Ok(None) };
         let machine = settings::machine(&vault, root, env)?;
         Ok(Some(Self {
-            vault,
+            vault: Arc::new(vault),
             machine,
             sizes: Sizes::default(),
             env: env.clone(),

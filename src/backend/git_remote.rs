@@ -1,17 +1,19 @@
 //! A git remote: what others published comes first, then ours goes on top.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::Push;
+use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::progress::Progress;
 use crate::repository::manifest::{LastPush, stamp};
 use crate::repository::{Repository, SEEN};
 use crate::sync;
-use crate::vault::ObjectId;
 use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight, refused};
+use crate::vault::{ObjectId, Vault};
 
 /// The backup's branch at the remote.
 const BRANCH: &str = "refs/heads/main";
@@ -58,7 +60,7 @@ pub(super) fn try_out(
     remote: &Address,
     progress: &dyn Progress,
 ) -> Result<Look> {
-    let transport = transport(repository)?;
+    let transport = transport(&repository.vault, repository.env())?;
     let references = preflight(&repository.vault, &*transport, remote)?;
     let look = Look::at(&references);
     fetch(repository, &*transport, remote, &look, progress)?;
@@ -89,36 +91,28 @@ pub fn join(repository: &mut Repository, look: &Look) -> Result<()> {
 /// # Errors
 /// Where the setting names nothing that is here.
 pub fn transport_name(repository: &Repository) -> Result<String> {
-    Ok(transport(repository)?.name())
+    Ok(transport(&repository.vault, repository.env())?.name())
 }
 
 pub(super) fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
+    let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
+    let transport = transport(&vault, &env)?;
     let remote = address(repository)?;
     for pause in PAUSES {
-        repository.env().pause(Duration::from_millis(jittered(repository, pause)));
+        env.pause(Duration::from_millis(jittered(&env, pause)));
         if progress.interrupted() {
             return Err(Failure::new(ErrorKind::Interrupted, "stopped before it was sent").into());
         }
-        let look = get(repository, &remote, progress)?;
-        if let Some(push) = send(repository, &remote, &look, progress)? {
+        let look = Look::at(&transport.references(&remote)?);
+        fetch(repository, &*transport, &remote, &look, progress)?;
+        join(repository, &look)?;
+        if let Some(push) = send(repository, &*transport, &remote, &look, progress)? {
             return Ok(push);
         }
     }
     Err(Failure::new(ErrorKind::Failed, "other machines kept sending at the same moment")
         .hint("the next `claude-backup sync` sends what is owed")
         .into())
-}
-
-/// Takes over what the remote has.
-fn get(repository: &mut Repository, remote: &Address, progress: &dyn Progress) -> Result<Look> {
-    let look = {
-        let transport = transport(repository)?;
-        let look = Look::at(&transport.references(remote)?);
-        fetch(repository, &*transport, remote, &look, progress)?;
-        look
-    };
-    join(repository, &look)?;
-    Ok(look)
 }
 
 fn fetch(
@@ -165,6 +159,7 @@ fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
 /// Sends our branch; nothing where somebody else was faster.
 fn send(
     repository: &Repository,
+    transport: &dyn Transport,
     remote: &Address,
     look: &Look,
     progress: &dyn Progress,
@@ -174,7 +169,7 @@ fn send(
         repository.vault.set_reference(SEEN, head.commit)?;
         return Ok(Some(Push::UpToDate));
     }
-    match transport(repository)?.push(remote, Some(head.commit), &look.branch, progress)? {
+    match transport.push(remote, Some(head.commit), &look.branch, progress)? {
         Sent::Done => {
             repository.vault.set_reference(SEEN, head.commit)?;
             Ok(Some(Push::Pushed))
@@ -184,15 +179,15 @@ fn send(
     }
 }
 
-fn transport(repository: &Repository) -> Result<Box<dyn Transport + '_>> {
-    let choice = repository.vault.setting("transport")?;
+fn transport<'a>(vault: &'a Vault, env: &'a Env) -> Result<Box<dyn Transport + 'a>> {
+    let choice = vault.setting("transport")?;
     let choice = choice.as_deref().map_or(Ok(Choice::Auto), Choice::parse)?;
-    repository.vault.transport(choice, repository.env())
+    vault.transport(choice, env)
 }
 
 /// Two machines that met once should not meet at every try.
-fn jittered(repository: &Repository, millis: u64) -> u64 {
-    let salt = u64::from(repository.env().pid) % 8;
+fn jittered(env: &Env, millis: u64) -> u64 {
+    let salt = u64::from(env.pid) % 8;
     millis + millis * salt / 8
 }
 
@@ -201,7 +196,7 @@ pub(super) fn remember(repository: &Repository, push: &Push) -> Result<()> {
     let now = stamp(repository.env().now());
     let mut root = repository.root_manifest();
     let before = root.last_push.take().unwrap_or_default();
-    let transport = transport(repository).map(|transport| transport.name()).unwrap_or_default();
+    let transport = transport_name(repository).unwrap_or_default();
     let (at, error) = match push {
         Push::Failed { error, .. } => (before.at, Some(error.clone())),
         _ => (Some(now.clone()), None),
