@@ -10,8 +10,8 @@ pub use self::git_remote::{Look, join, transport_name};
 pub use self::github::{Exposure, usable_account};
 use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
-use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
+use crate::repository::{Repository, migrate};
 use crate::vault::transport::Address;
 
 /// What became of the copy elsewhere; a failure is an outcome, for the data is committed already.
@@ -73,6 +73,20 @@ impl Destination {
     pub fn git(url: &str) -> Result<Self> {
         Address::new(url).map(Self::Git)
     }
+}
+
+/// Where copies of a backup go already; nothing where that was never settled.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn destination(repository: &Repository) -> Result<Option<Destination>> {
+    let vault = &repository.vault;
+    let Some(url) = vault.remote_url()? else { return Ok(None) };
+    Ok(match settings::mode(vault)? {
+        Mode::Local => None,
+        Mode::Github => Some(Destination::Github(Exposure::Refused)),
+        Mode::Git => Some(Destination::git(&url)?),
+    })
 }
 
 /// A remote that was tried and can be sent to.
@@ -144,13 +158,15 @@ pub fn switch(
 ) -> Result<Push> {
     let tried = try_out(repository, destination, progress)?;
     settle(repository, tried.as_ref())?;
+    // What lies in an older layout is this machine's before anything of others comes beside it.
+    migrate::adopt(repository)?;
     publish(repository, progress)
 }
 
 /// Makes the copy elsewhere equal to the repository, and the repository to what others sent there.
 ///
 /// # Errors
-/// Where the repository itself cannot be read or written, or the user asked to stop.
+/// Where the user asked to stop, or how it went cannot be noted.
 pub fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
     if settings::mode(&repository.vault)? == Mode::Local {
         return Ok(Push::NotConfigured);

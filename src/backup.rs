@@ -46,7 +46,7 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
     let started = repository.env().now();
-    let sync = match save(repository, roots, scope, reading, progress) {
+    let mut sync = match save(repository, roots, scope, reading, progress) {
         Ok(sync) => sync,
         Err(error) => {
             // A full disk may refuse this too; the failure itself is what has to be told.
@@ -58,6 +58,10 @@ pub fn run(
         Publishing::Now => backend::publish(repository, progress)?,
         Publishing::Later => Push::Later,
     };
+    if let Some(head) = repository.vault.head()?.filter(|_| sync.commit.is_some()) {
+        // On top of what others sent, the commit has another name.
+        sync.commit = Some(head.commit.to_string());
+    }
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
     Ok(BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms })

@@ -142,10 +142,17 @@ impl Env {
         }
     }
 
-    /// Waits; a sandbox only lets its clock go on.
+    /// Waits, unless the user asks to stop; a sandbox only lets its clock go on.
     pub fn pause(&self, duration: Duration) {
         match &self.clock {
-            Clock::System => std::thread::sleep(duration),
+            Clock::System => {
+                let mut left = duration;
+                while !left.is_zero() && !self.interrupted() {
+                    let nap = left.min(Duration::from_millis(50));
+                    std::thread::sleep(nap);
+                    left -= nap;
+                }
+            }
             Clock::Fixed(millis) => {
                 let passed = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
                 millis.fetch_add(passed, Ordering::SeqCst);

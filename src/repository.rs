@@ -253,7 +253,11 @@ impl Repository {
             }
             None => Index::default(),
         };
-        for machine in self.machines()? {
+        let machines = self.machines()?;
+        let is_here = |slug: &str| machines.iter().any(|machine| machine.as_str() == slug);
+        index.sessions.retain(|session| is_here(&session.machine));
+        index.trees.retain(|slug, _| is_here(slug));
+        for machine in machines {
             let tree = self.machine_tree(&machine)?;
             if index.trees.get(machine.as_str()) != Some(&tree) {
                 self.index_machine(&machine, tree, &mut index)?;
@@ -332,7 +336,10 @@ impl Repository {
         if let Some(manifest) = present {
             return Ok(manifest);
         }
-        if let Some(text) = self.committed_manifest(machine)? {
+        let name = format!("{}/manifest.json", machine_folder(machine));
+        if let Some(text) = self.committed_manifest(machine)?
+            && !heal::lies_behind_a_link(&self.root, &name)
+        {
             self.write_file(&path, &text, PRIVATE_FILE)?;
         }
         Ok(self.machine_manifest(machine))
@@ -345,7 +352,13 @@ impl Repository {
     pub fn machine_lines(&self) -> Result<Vec<MachineLine>> {
         let mut lines = Vec::new();
         for machine in self.machines()? {
-            lines.push(self.mended_manifest(&machine)?.line(machine.as_str()));
+            // Whatever another machine sent must not keep this one from its work.
+            let manifest = self.mended_manifest(&machine).unwrap_or_else(|error| {
+                self.warn(format!("the manifest of machine `{machine}`: {error:#}"));
+                let committed = self.committed_manifest(&machine).ok().flatten();
+                committed.and_then(|text| Manifest::parse(&text).ok()).unwrap_or_default()
+            });
+            lines.push(manifest.line(machine.as_str()));
         }
         lines.sort_by(|a, b| a.slug.cmp(&b.slug));
         Ok(lines)

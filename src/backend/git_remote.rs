@@ -63,10 +63,15 @@ pub(super) fn try_out(
     let transport = transport(&repository.vault, repository.env())?;
     let references = preflight(&repository.vault, &*transport, remote)?;
     let look = Look::at(&references);
+    let before = repository.vault.reference(INCOMING)?;
     fetch(repository, &*transport, remote, &look, progress)?;
     if let Some(tip) = look.tip
         && !repository.is_backup(tip)?
     {
+        match before {
+            Some(before) => repository.vault.set_reference(INCOMING, before)?,
+            None => repository.vault.remove_references(INCOMING)?,
+        }
         let message = format!("`{remote}` holds something else than a backup");
         return Err(Failure::new(ErrorKind::Refused, message)
             .hint("use an empty repository of its own for the backup")
@@ -153,7 +158,11 @@ fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
         None => repository.integrate(theirs)?,
     }
     repository.vault.set_reference(SEEN, theirs)?;
-    repository.refresh_derived()
+    // What is only derived is made again at any time.
+    if let Err(error) = repository.refresh_derived() {
+        repository.warn(format!("not brought up to date: {error:#}"));
+    }
+    Ok(())
 }
 
 /// Sends our branch; nothing where somebody else was faster.

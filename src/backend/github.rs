@@ -42,8 +42,6 @@ struct Gh<'a> {
 pub(super) struct Place {
     /// Its address, by the protocol that the user chose in `gh`.
     pub address: Address,
-    /// It did not exist before.
-    pub is_new: bool,
     /// The credential helper that lets git in, where the protocol asks for one.
     pub helper: Option<String>,
 }
@@ -111,15 +109,12 @@ impl<'a> Gh<'a> {
     /// cannot make it.
     fn repository(&self, account: &str, exposure: Exposure) -> Result<Place> {
         let name = format!("{account}/{REPOSITORY}");
-        let (view, is_new) = match self.view(&name)? {
-            Some(view) => (view, false),
+        let view = match self.view(&name)? {
+            Some(view) => view,
             None => {
                 self.create(&name)?;
                 let view = self.view(&name)?;
-                (
-                    view.with_context(|| format!("GitHub does not show `{name}` after making it"))?,
-                    true,
-                )
+                view.with_context(|| format!("GitHub does not show `{name}` after making it"))?
             }
         };
         if view.visibility != "PRIVATE" && exposure == Exposure::Refused {
@@ -131,10 +126,10 @@ impl<'a> Gh<'a> {
         }
         let by_ssh = self.ask(&["config", "get", "git_protocol", "--host", HOST]);
         if by_ssh.is_ok_and(|protocol| protocol == "ssh") {
-            return Ok(Place { address: Address::new(&view.ssh_url)?, is_new, helper: None });
+            return Ok(Place { address: Address::new(&view.ssh_url)?, helper: None });
         }
         let address = Address::new(&format!("{}.git", view.url))?;
-        Ok(Place { address, is_new, helper: Some(self.helper()) })
+        Ok(Place { address, helper: Some(self.helper()) })
     }
 
     /// By its whole path: a timer knows few places for programs.

@@ -85,7 +85,8 @@ impl InitArgs {
         let root = &context.backup_dir.clone();
         let found = Repository::find(root, context.env)?;
         let is_new = found.as_ref().map_or(Ok(true), begins_here)?;
-        let destination = self.destination(is_new, context)?;
+        let begun = found.as_ref().filter(|_| is_new).map(backend::destination).transpose()?;
+        let destination = self.destination(is_new, begun.flatten(), context)?;
         let fresh = FreshFolder::note(root);
         let mut repository = match found {
             Some(repository) => repository,
@@ -122,7 +123,13 @@ impl InitArgs {
 
     /// Where copies shall go: what the flags say, else GitHub where it can be used, else nowhere.
     /// An existing backup keeps what it has.
-    fn destination(&self, is_new: bool, context: &mut Context<'_>) -> Result<Option<Destination>> {
+    /// One that was only begun goes on with what it was begun with.
+    fn destination(
+        &self,
+        is_new: bool,
+        begun: Option<Destination>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Destination>> {
         let named = match (self.backend, self.local) {
             (_, true) => Some(BackendName::Local),
             (None, _) if self.remote.is_some() => Some(BackendName::Git),
@@ -136,6 +143,9 @@ impl InitArgs {
         }
         if let Some(name) = named {
             return name.destination(self.remote.as_deref(), self.yes).map(Some);
+        }
+        if begun.is_some() {
+            return Ok(begun);
         }
         let Some(account) = backend::usable_account(context.env) else {
             return Ok(Some(Destination::Local));
@@ -200,6 +210,7 @@ impl InitArgs {
         if !self.yes {
             joining::recognise(repository, look, context)?;
         }
+        self.leave_flat_sessions_alone(repository, look)?;
         backend::join(repository, look)?;
         let wish = match self.restore {
             Some(wish) => wish.wanted(),
@@ -208,6 +219,24 @@ impl InitArgs {
         // What comes back first is not saved as gone.
         let restored = give_back(repository, &wish, context)?;
         Ok((save(repository, context)?, restored))
+    }
+
+    /// What the shell tool's first versions left at a remote is some machine's; which, only the user
+    /// can say.
+    fn leave_flat_sessions_alone(&self, repository: &Repository, look: &Look) -> Result<()> {
+        let Some(tip) = look.tip.filter(|_| self.machine.is_none()) else { return Ok(()) };
+        if repository.has_folder_in(tip)? {
+            return Ok(());
+        }
+        repository.vault.set_setting("layout", "4")?;
+        if repository.has_flat_sessions(tip)? {
+            repository.warn(
+                "the remote has sessions of an older version below `projects/`; if they are this \
+                 machine's, start again with `--machine NAME`"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     fn refuse_what_is_not_here(&self) -> Result<()> {
@@ -244,8 +273,7 @@ fn give_back(
 
 /// True for a folder in which no backup was ever made: a first `init` that was cut off.
 fn begins_here(repository: &Repository) -> Result<bool> {
-    let vault = &repository.vault;
-    Ok(vault.head()?.is_none() && vault.setting("mode")?.is_none())
+    Ok(repository.vault.head()?.is_none())
 }
 
 /// Gives this machine a name; a folder of that name that the remote has becomes its own again.

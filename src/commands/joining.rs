@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Context;
 use crate::backend::Look;
+use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
 use crate::session::MachineSlug;
@@ -38,7 +39,11 @@ pub(super) fn recognise(
         format!("The backup has a machine called {name}. Is this that machine, reinstalled?");
     match context.ui.ask(&question, Answer::No) {
         Some(Answer::Yes) => repository.take_name(name, Some(tip)),
-        Some(Answer::No) | None => Ok(()),
+        Some(Answer::No) => Ok(()),
+        // To be wrong about this is not easily undone.
+        None => Err(Failure::new(ErrorKind::Interrupted, "stopped; nothing was joined yet")
+            .hint("go on with `claude-backup init`")
+            .into()),
     }
 }
 
@@ -165,7 +170,9 @@ mod tests {
         assert_eq!(joined(&env, remote.path(), "n\n3\n").code, 0);
         assert!(!is_back(&home));
         let (home, env) = sandbox();
-        assert_eq!(joined(&env, remote.path(), "").code, 0, "nobody answers");
+        assert_eq!(joined(&env, remote.path(), "").code, 130, "nobody answers");
+        let again = ran_answering(&env, "y\n3\n", &["init"]);
+        assert!(again.out.contains("this machine is mac\n"), "{again:?}");
         assert!(!is_back(&home));
     }
 }

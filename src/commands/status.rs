@@ -104,7 +104,8 @@ impl StatusReport {
             return None;
         }
         let at = copy.at.as_deref().and_then(parse_stamp);
-        let at = at.map(|at| format!("complete {}", when(at, self.env.now(), &self.env)));
+        let word = if copy.state == CopyState::UpToDate { "complete" } else { "last complete" };
+        let at = at.map(|at| format!("{word} {}", when(at, self.env.now(), &self.env)));
         let at = at.unwrap_or_else(|| "never complete yet".into());
         let by = copy.transport.as_ref().map(|name| format!(", sent with {name}"));
         Some(at + &by.unwrap_or_default())

@@ -26,9 +26,21 @@ impl Journal {
         Self(files)
     }
 
-    /// Notes these files, durably.
-    pub(super) fn write(&self, repository: &Repository) -> Result<()> {
-        Ok(write_durable(&journal_file(repository)?, &serde_json::to_vec(self)?)?)
+    /// Notes these files, durably, beside those of earlier runs that still wait for their place.
+    pub(super) fn write(mut self, repository: &Repository) -> Result<()> {
+        let path = journal_file(repository)?;
+        for (name, id) in Self::read(&path)?.0 {
+            let committed = repository.vault.find(&name)?.map(|file| file.id);
+            if committed == id {
+                self.0.entry(name).or_insert(id);
+            }
+        }
+        Ok(write_durable(&path, &serde_json::to_vec(&self)?)?)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let text = read_if_exists(path)?;
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default())
     }
 }
 
@@ -49,16 +61,19 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-/// Puts in place what the journal names, if the newest commit says the same of all of it.
+/// Puts in place what the journal names, if the newest commit says the same of all of it; what could
+/// not be written stays in the journal.
 pub(super) fn by_journal(repository: &Repository) -> Result<()> {
-    let file = journal_file(repository)?;
+    let path = journal_file(repository)?;
     let mut healing = Healing::new(repository);
-    if let Some(text) = read_if_exists(&file)? {
-        let Journal(files) = serde_json::from_slice(&text).unwrap_or_default();
-        healing.put_in_place(&files)?;
-    }
+    let Journal(files) = Journal::read(&path)?;
+    healing.put_in_place(&files)?;
+    let waiting = std::mem::take(&mut healing.waiting);
     healing.finish()?;
-    Ok(remove_if_exists(&file)?)
+    match waiting.is_empty() {
+        true => Ok(remove_if_exists(&path)?),
+        false => Ok(write_durable(&path, &serde_json::to_vec(&Journal(waiting))?)?),
+    }
 }
 
 /// True where the work tree has lost what git has: this machine's ledgers or its projects.
@@ -73,14 +88,14 @@ fn lacks_its_folder(repository: &Repository) -> Result<bool> {
     Ok(false)
 }
 
-/// Makes every file of this machine's folder what the commit says it is.
+/// Makes every file of every machine's folder what the commit says it is.
 ///
 /// # Errors
 /// Where git cannot be read or the folder cannot be written.
 pub fn everything(repository: &Repository) -> Result<()> {
     let mut healing = Healing::new(repository);
-    for file in repository.vault.files_below(&machine_folder(&repository.machine))? {
-        if let Some(name) = file.text_path() {
+    for file in repository.vault.files_below(MACHINES)? {
+        if let Some(name) = file.text_path().filter(|_| file.is_plain()) {
             healing.write(name, &file)?;
         }
     }
@@ -97,11 +112,14 @@ struct Healing<'a> {
     repository: &'a Repository,
     edits: TreeEdits,
     mended: u64,
+    /// What could not be written or removed.
+    waiting: BTreeMap<String, Option<ObjectId>>,
 }
 
 impl<'a> Healing<'a> {
     fn new(repository: &'a Repository) -> Self {
-        Self { repository, edits: TreeEdits::default(), mended: 0 }
+        let (edits, waiting) = (TreeEdits::default(), BTreeMap::new());
+        Self { repository, edits, mended: 0, waiting }
     }
 
     /// What must go goes first: it may stand where a folder, or a file, has to come.
@@ -142,6 +160,9 @@ impl<'a> Healing<'a> {
     fn remove(&mut self, name: &str) -> Result<()> {
         let path = self.repository.root().join(name);
         self.edits.remove(name);
+        if lies_behind_a_link(self.repository.root(), name) {
+            return Ok(());
+        }
         // A folder of that name holds what came in the file's place.
         match path.symlink_metadata() {
             Ok(found) if found.is_dir() => Ok(()),
@@ -171,6 +192,7 @@ impl<'a> Healing<'a> {
         };
         if let Err(error) = self.repository.write_file(&path, &bytes, work_tree_mode(mode)) {
             self.repository.warn(format!("not in the work tree yet: {error:#}"));
+            self.waiting.insert(name.to_owned(), Some(committed.id));
         }
         Ok(())
     }
@@ -190,7 +212,7 @@ fn folder_of(name: &str) -> Option<&str> {
 }
 
 /// True where a folder on the way is a link: what another machine sent could leave the backup.
-fn lies_behind_a_link(root: &Path, name: &str) -> bool {
+pub(super) fn lies_behind_a_link(root: &Path, name: &str) -> bool {
     let folders = Path::new(name).ancestors().skip(1).filter(|part| !part.as_os_str().is_empty());
     folders.into_iter().any(|folder| root.join(folder).is_symlink())
 }

@@ -5,6 +5,7 @@
 //! next run finish the work tree.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -37,14 +38,40 @@ impl Repository {
         }
     }
 
-    /// True where a commit has the folders of a backup, this program's or the shell tool's.
+    /// True where a commit is a backup's, this program's or the shell tool's, or has no files.
     ///
     /// # Errors
     /// Where git cannot be read.
     pub fn is_backup(&self, commit: ObjectId) -> Result<bool> {
         let tree = self.vault.tree_of(commit)?;
-        let has = |folder| Ok::<_, anyhow::Error>(self.vault.folder_in(tree, folder)?.is_some());
-        Ok(has(MACHINES)? || has("projects")? || self.vault.files_of(tree)?.is_empty())
+        for slug in self.vault.folder_names(tree, MACHINES)? {
+            if self.vault.file_in(tree, &format!("{MACHINES}/{slug}/manifest.json"))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(self.has_flat_sessions(commit)? || self.vault.files_of(tree)?.is_empty())
+    }
+
+    /// True where a commit has sessions in the place of the shell tool's first versions, below
+    /// `projects/`: they are one machine's, and do not say whose.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn has_flat_sessions(&self, commit: ObjectId) -> Result<bool> {
+        let tree = self.vault.tree_of(commit)?;
+        let Some(folder) = self.vault.folder_in(tree, "projects")? else { return Ok(false) };
+        let files = self.vault.files_of(folder)?;
+        Ok(files.iter().any(|file| file.path.ends_with(b".jsonl.gz")))
+    }
+
+    /// True where a commit has this machine's folder.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn has_folder_in(&self, commit: ObjectId) -> Result<bool> {
+        let tree = self.vault.tree_of(commit)?;
+        let own = self.vault.folder_in(tree, &machine_folder(&self.machine))?;
+        Ok(own.is_some() && self.is_ours(commit)?)
     }
 
     /// Lets this machine give way where `theirs` has a folder of its name that is another machine's.
@@ -61,6 +88,12 @@ impl Repository {
         self.warn(format!(
             "another machine is called `{taken}` in this backup; this one is `{free}` from now on"
         ));
+        if self.vault.head()?.is_none() {
+            self.warn(format!(
+                "if it is that one, reinstalled: remove `{}` and start again with `--machine {taken}`",
+                self.root().display()
+            ));
+        }
         Ok(())
     }
 
@@ -120,21 +153,24 @@ impl Repository {
         if self.contains(theirs)? {
             return Ok(());
         }
-        let Some(head) = self.vault.head()? else { return self.move_to(theirs) };
+        let Some(head) = self.vault.head()? else { return self.follow(theirs) };
         let folder = machine_folder(&self.machine);
         let mut ours = self.vault.commits_between(Some(theirs), head.commit)?;
         if ours.is_empty() {
             let here = self.vault.folder_in(head.tree, &folder)?;
             let there = self.vault.folder_in(self.vault.tree_of(theirs)?, &folder)?;
             if here.is_none() || here == there {
-                return self.move_to(theirs);
+                return self.follow(theirs);
             }
             self.warn(format!("somebody changed `{folder}` at the remote; it is put back"));
             ours.push(head.commit);
         }
         let beside = self.beside(theirs, head.commit)?;
-        let tip = self.vault.replay(&ours, theirs, &folder, &beside)?;
-        self.move_to(tip)
+        let former = settings::former(&self.vault)?.map(|slug| machine_folder(&slug));
+        let names: Vec<&str> =
+            [Some(folder.as_str()), former.as_deref()].into_iter().flatten().collect();
+        let tip = self.vault.replay(&ours, theirs, &names, &beside)?;
+        self.follow(tip)
     }
 
     /// What is derived from all machines, brought up to what the work tree has now.
@@ -155,22 +191,28 @@ impl Repository {
         if let Some(text) = self.ignore_lines_for(tree)? {
             edits.put(".gitignore", text, FileMode::Plain);
         }
-        let Some(seen) = self.vault.reference(SEEN)? else { return Ok(edits) };
-        if self.vault.is_ancestor(seen, theirs)? {
+        let seen = self.vault.reference(SEEN)?;
+        if let Some(seen) = seen
+            && self.vault.is_ancestor(seen, theirs)?
+        {
             return Ok(edits);
         }
         let kept = format!("{GIVEN_UP}/{ours}");
         self.vault.set_reference(&kept, ours)?;
-        self.warn(format!(
-            "the remote's history was rewritten; what it no longer has is kept here as `{kept}`"
-        ));
+        if seen.is_some() {
+            self.warn(format!(
+                "the remote's history was rewritten; what it no longer has is kept here as `{kept}`"
+            ));
+        }
         let our_tree = self.vault.tree_of(ours)?;
         let there = self.vault.folder_names(tree, MACHINES)?;
         for name in self.vault.folder_names(our_tree, MACHINES)? {
             let folder = format!("{MACHINES}/{name}");
             if !there.contains(&name)
+                && name != self.machine.as_str()
                 && let Some(tree) = self.vault.folder_in(our_tree, &folder)?
             {
+                self.warn(format!("the remote lacks `{folder}`; it is put back"));
                 edits.put_folder(folder, tree);
             }
         }
@@ -185,21 +227,17 @@ impl Repository {
         self.vault.store_text(text.as_bytes()).map(Some)
     }
 
-    /// Moves the branch to `theirs`, which has all of ours, and the work tree with it.
+    /// Moves the branch to a commit that has all of ours, then makes the work tree what it says; only
+    /// what differs is touched.
     ///
     /// # Errors
     /// As [`Self::integrate`].
-    pub fn follow(&self, theirs: ObjectId) -> Result<()> {
-        self.move_to(theirs)
-    }
-
-    /// Moves the branch, then makes the work tree what it says; only what differs is touched.
-    fn move_to(&self, commit: ObjectId) -> Result<()> {
+    pub fn follow(&self, commit: ObjectId) -> Result<()> {
         let head = self.vault.head()?;
         let (from, old) = (head.as_ref().map(|head| head.commit), head.map(|head| head.tree));
         let changed = self.vault.difference(old, Some(self.vault.tree_of(commit)?))?;
         self.set_strays_aside(&changed)?;
-        Journal::new(journaled(&changed)).write(self)?;
+        Journal::new(self.journaled(&changed)).write(self)?;
         self.vault.advance(from, commit, &self.move_info())?;
         heal::by_journal(self)
     }
@@ -207,12 +245,11 @@ impl Repository {
     /// A file that git does not know may be the only copy of something.
     fn set_strays_aside(&self, changed: &[Changed]) -> Result<()> {
         for new in changed.iter().filter(|changed| changed.was.is_none()) {
-            let (Some(name), Some(is)) = (safe_name(new), &new.is) else { continue };
-            let path = self.root().join(name);
+            let (Some(name), Some(is)) = (self.safe_name(new), &new.is) else { continue };
+            let path = self.root().join(&name);
             let is_stray = ObjectId::of_file(&path).is_ok_and(|(id, _)| id != is.id);
-            if is_stray {
-                let mut aside = path.clone().into_os_string();
-                aside.push("%stray");
+            if is_stray && !heal::lies_behind_a_link(self.root(), &name) {
+                let aside = free_name(&path);
                 fs_err::rename(&path, &aside)?;
                 let (path, aside) = (path.display(), aside.display());
                 self.warn(format!("`{path}` was not part of the backup; it is `{aside}` now"));
@@ -223,7 +260,7 @@ impl Repository {
 
     fn move_info(&self) -> CommitInfo {
         let env = self.env();
-        let xdg = env.variable("XDG_CONFIG_HOME").map(std::path::Path::new);
+        let xdg = env.variable("XDG_CONFIG_HOME").map(Path::new);
         CommitInfo {
             message: "sync: what other machines published".into(),
             author: Author::find(&env.home, xdg, &env.host),
@@ -247,7 +284,10 @@ impl Repository {
             return Ok(own == id);
         }
         // The shell tool made no ids: the folder is ours if our history had it before.
-        let Some(head) = self.vault.head()? else { return Ok(false) };
+        let Some(head) = self.vault.head()? else {
+            // Before anything was saved here, only the user can have given a name.
+            return Ok(self.vault.setting("machine")?.is_some());
+        };
         let Some(base) = self.vault.common_ancestor(head.commit, theirs)? else {
             return Ok(false);
         };
@@ -275,7 +315,7 @@ impl Repository {
     /// Gives this machine's folder another name, here and in the branch.
     fn rename_to(&mut self, slug: &MachineSlug) -> Result<()> {
         let (old, new) = (machine_folder(&self.machine), machine_folder(slug));
-        settings::announce(&self.vault, slug)?;
+        settings::announce(&self.vault, &self.machine, slug)?;
         let head = self.vault.head()?;
         let folder = head.as_ref().map(|head| self.vault.folder_in(head.tree, &old)).transpose()?;
         if let (Some(head), Some(Some(folder))) = (head, folder) {
@@ -293,26 +333,43 @@ impl Repository {
                 ..self.move_info()
             };
             let commit = self.vault.commit_on(head.commit, &edits, &info)?;
-            self.move_to(commit)?;
+            self.follow(commit)?;
         }
         self.machine = slug.clone();
         settings::settle_announced(&self.vault, slug)
     }
+
+    /// What the work tree takes over: plain files whose names lead nowhere else.
+    fn journaled(&self, changed: &[Changed]) -> BTreeMap<String, Option<ObjectId>> {
+        let named = changed.iter().filter_map(|changed| Some((self.safe_name(changed)?, changed)));
+        named.map(|(name, changed)| (name, changed.is.as_ref().map(|file| file.id))).collect()
+    }
+
+    fn safe_name(&self, changed: &Changed) -> Option<String> {
+        let file = changed.is.as_ref().or(changed.was.as_ref())?;
+        let name = std::str::from_utf8(&changed.path).ok()?;
+        let is_safe = file.is_plain()
+            && !DERIVED.iter().any(|derived| name.eq_ignore_ascii_case(derived))
+            && !name.split('/').any(crate::vault::is_forbidden_name)
+            && !name.contains(['\\', '\0'])
+            && !self.is_our_folder_in_other_letters(name);
+        is_safe.then(|| name.to_owned())
+    }
+
+    /// Some file systems would take it for our own folder.
+    fn is_our_folder_in_other_letters(&self, name: &str) -> bool {
+        let own = machine_folder(&self.machine);
+        let folder = name.get(..own.len()).unwrap_or_default();
+        folder != own && folder.eq_ignore_ascii_case(&own)
+    }
 }
 
-/// What the work tree takes over: plain files whose names lead nowhere else.
-fn journaled(changed: &[Changed]) -> BTreeMap<String, Option<ObjectId>> {
-    let named = changed.iter().filter_map(|changed| Some((safe_name(changed)?, changed)));
-    named.map(|(name, changed)| (name, changed.is.as_ref().map(|file| file.id))).collect()
-}
-
-fn safe_name(changed: &Changed) -> Option<String> {
-    let plain = [FileMode::Plain.number(), FileMode::Executable.number(), 0o100_664];
-    let file = changed.is.as_ref().or(changed.was.as_ref())?;
-    let name = std::str::from_utf8(&changed.path).ok()?;
-    let is_safe = plain.contains(&file.mode)
-        && !DERIVED.contains(&name)
-        && !name.split('/').any(crate::vault::is_forbidden_name)
-        && !name.contains(['\\', '\0']);
-    is_safe.then(|| name.to_owned())
+/// A name beside this one that nothing has yet.
+fn free_name(path: &Path) -> PathBuf {
+    let name = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { "%stray".to_owned() } else { format!("%stray-{number}") });
+        PathBuf::from(name)
+    };
+    (1..).map(name).find(|name| name.symlink_metadata().is_err()).unwrap_or_else(|| name(1))
 }

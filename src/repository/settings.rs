@@ -124,8 +124,19 @@ pub fn free_slug(wanted: &MachineSlug, taken: &[String]) -> Result<MachineSlug> 
 ///
 /// # Errors
 /// Where git's settings cannot be written.
-pub fn announce(vault: &Vault, slug: &MachineSlug) -> Result<()> {
+pub fn announce(vault: &Vault, former: &MachineSlug, slug: &MachineSlug) -> Result<()> {
+    if vault.folder(&machine_folder(former))?.is_some() {
+        vault.set_setting("former", former.as_str())?;
+    }
     vault.set_setting("becoming", slug.as_str())
+}
+
+/// The name that this machine's folder had before, in commits that may not be published yet.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn former(vault: &Vault) -> Result<Option<MachineSlug>> {
+    Ok(vault.setting("former")?.and_then(|slug| MachineSlug::new(slug).ok()))
 }
 
 /// Ends a change of name that was announced, whether the branch has the new folder or not.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::apply::{Run, stored};
 use super::totals::Occasion;
@@ -42,7 +42,13 @@ pub fn reunite(repository: &Repository, theirs: ObjectId) -> Result<()> {
 /// Where git cannot be read.
 pub fn is_contained_in(repository: &Repository, theirs: ObjectId) -> Result<bool> {
     let lines = lines_of(repository, theirs)?;
-    for (_, ledger) in repository.ledgers(&repository.machine)? {
+    let ledgers = repository.ledgers(&repository.machine)?;
+    // What has no line, or one that only a newer version reads, cannot be looked for.
+    let is_known = |ledger: &Ledger| ledger.unread.is_empty();
+    if ledgers.is_empty() || !ledgers.iter().all(|(_, ledger)| is_known(ledger)) {
+        return Ok(false);
+    }
+    for (_, ledger) in ledgers {
         for (path, ours) in &ledger.entries {
             let is_there = match lines.get(path) {
                 Some(there) => Sides(repository).has_all(theirs, there, ours)?,
@@ -62,7 +68,12 @@ fn lines_of(repository: &Repository, folder: ObjectId) -> Result<BTreeMap<EntryP
     let Some(ledgers) = repository.vault.folder_in(folder, "ledger")? else { return Ok(lines) };
     for file in repository.vault.files_of(ledgers)? {
         let (ledger, damaged) = Ledger::parse(&repository.vault.read(file.id)?);
-        damaged.into_iter().for_each(|line| repository.warn(format!("a ledger elsewhere, {line}")));
+        // Taken over without it, such a line would be gone from the present state.
+        if let Some(line) = damaged.first() {
+            bail!(
+                "this machine's folder at the remote has a line that cannot be read ({line}); update claude-backup"
+            );
+        }
         lines.extend(ledger.entries);
     }
     Ok(lines)
@@ -130,6 +141,7 @@ impl Reunion<'_> {
         if is_known || self.sides.relation(&entry.content, content)? == Relation::Contains {
             return Ok(());
         }
+        self.drop_versions_within(entry, content)?;
         let (number, at) = self.sides.0.place_for_version(entry)?;
         let content = Content { at: Some(at), ..content.clone() };
         self.put(entry, &content)?;
@@ -138,6 +150,22 @@ impl Reunion<'_> {
         let unknown = crate::repository::ledger::Unknown::new();
         entry.versions.push(Version { number, reason, replaced, lost_messages, content, unknown });
         entry.acknowledged &= lost_messages == 0;
+        Ok(())
+    }
+
+    /// A version that another one contains says nothing of its own.
+    fn drop_versions_within(&mut self, entry: &mut Entry, content: &Content) -> Result<()> {
+        let mut kept = Vec::new();
+        for version in std::mem::take(&mut entry.versions) {
+            if self.sides.relation(content, &version.content)? == Relation::Contains {
+                for (name, _) in version.content.files(&entry.path) {
+                    self.run.revision.remove(&name);
+                }
+            } else {
+                kept.push(version);
+            }
+        }
+        entry.versions = kept;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Vault;
 use super::object_id::{ObjectId, ObjectKind};
 use super::read::TreeFile;
-use super::tree::{self, TreeEntry};
+use super::tree::{self, Bounds, TreeEntry};
 
 /// A path whose file differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Vault {
     /// Where a tree is missing or damaged.
     pub fn difference(&self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<Changed>> {
         let mut changed = Vec::new();
-        self.compare_trees(old, new, &[], &mut changed)?;
+        self.compare_trees(old, new, &[], &mut Bounds::default(), &mut changed)?;
         Ok(changed)
     }
 
@@ -35,11 +35,13 @@ impl Vault {
         old: Option<ObjectId>,
         new: Option<ObjectId>,
         folder: &[u8],
+        bounds: &mut Bounds,
         changed: &mut Vec<Changed>,
     ) -> Result<()> {
         if old == new {
             return Ok(());
         }
+        bounds.enter(folder)?;
         let read = |id: Option<ObjectId>| match id {
             Some(id) => tree::parse(&self.read_kind(id, ObjectKind::Tree)?),
             None => Ok(std::collections::BTreeMap::new()),
@@ -48,11 +50,17 @@ impl Vault {
         for (name, is) in new {
             let was = old.remove(&name);
             if was.as_ref() != Some(&is) {
-                self.compare_entries(was.as_ref(), Some(&is), &join(folder, &name), changed)?;
+                self.compare_entries(
+                    was.as_ref(),
+                    Some(&is),
+                    &join(folder, &name),
+                    bounds,
+                    changed,
+                )?;
             }
         }
         for (name, was) in old {
-            self.compare_entries(Some(&was), None, &join(folder, &name), changed)?;
+            self.compare_entries(Some(&was), None, &join(folder, &name), bounds, changed)?;
         }
         Ok(())
     }
@@ -62,6 +70,7 @@ impl Vault {
         was: Option<&TreeEntry>,
         is: Option<&TreeEntry>,
         path: &[u8],
+        bounds: &mut Bounds,
         changed: &mut Vec<Changed>,
     ) -> Result<()> {
         let folder = |entry: Option<&TreeEntry>| entry.filter(|e| e.is_tree()).map(|e| e.id);
@@ -73,7 +82,7 @@ impl Vault {
         if file_was.is_some() || file_is.is_some() {
             changed.push(Changed { path: path.into(), was: file_was, is: file_is });
         }
-        self.compare_trees(folder(was), folder(is), path, changed)
+        self.compare_trees(folder(was), folder(is), path, bounds, changed)
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Vault;
 use super::object_id::{ObjectId, ObjectKind};
-use super::tree::{self, TreeEntry};
+use super::tree::{self, Bounds, TreeEntry};
 
 /// The newest commit of the branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub struct TreeFile {
 }
 
 impl TreeFile {
+    /// True for a file; a link or a submodule is none.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.mode & 0o170_000 == 0o100_000
+    }
+
     /// The path as text; nothing where it is not UTF-8.
     #[must_use]
     pub fn text_path(&self) -> Option<&str> {
@@ -115,7 +121,7 @@ impl Vault {
     /// Where a tree is damaged.
     pub fn files_of(&self, tree: ObjectId) -> Result<Vec<TreeFile>> {
         let mut files = Vec::new();
-        self.collect_files(tree, b"", &mut files)?;
+        self.collect_files(tree, b"", &mut Bounds::default(), &mut files)?;
         files.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(files)
     }
@@ -143,7 +149,7 @@ impl Vault {
         let tree =
             if folder.is_empty() { Some(head.tree) } else { self.folder_in(head.tree, folder)? };
         if let Some(tree) = tree {
-            self.collect_files(tree, folder.as_bytes(), &mut files)?;
+            self.collect_files(tree, folder.as_bytes(), &mut Bounds::default(), &mut files)?;
         }
         files.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(files)
@@ -251,7 +257,14 @@ impl Vault {
         Ok(None)
     }
 
-    fn collect_files(&self, id: ObjectId, path: &[u8], files: &mut Vec<TreeFile>) -> Result<()> {
+    fn collect_files(
+        &self,
+        id: ObjectId,
+        path: &[u8],
+        bounds: &mut Bounds,
+        files: &mut Vec<TreeFile>,
+    ) -> Result<()> {
+        bounds.enter(path)?;
         let bytes = self.read_kind(id, ObjectKind::Tree)?;
         let entries = tree::parse(&bytes)
             .with_context(|| format!("folder `{}`", String::from_utf8_lossy(path)))?;
@@ -262,7 +275,7 @@ impl Vault {
             }
             below.extend_from_slice(&name);
             if entry.is_tree() {
-                self.collect_files(entry.id, &below, files)?;
+                self.collect_files(entry.id, &below, bounds, files)?;
             } else {
                 files.push(TreeFile { path: below, id: entry.id, mode: entry.mode_number() });
             }

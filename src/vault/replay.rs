@@ -14,8 +14,10 @@ use super::object_id::{ObjectId, ObjectKind};
 use super::tree::{self, TreeEdits};
 
 impl Vault {
-    /// Makes `commits` (the oldest first) anew on top of `onto`, each as the tree below it with this
+    /// Makes `commits` (the oldest first) anew on top of `onto`, each as the tree below it with our
     /// folder replaced; `beside` is changed along with the first. Authors, times and messages stay.
+    ///
+    /// `names` are those of our folder, the present one first: a commit may have it under an older.
     ///
     /// Commits that would change nothing are left out. The new ones are durable; no branch moves.
     /// The caller holds the backup's lock.
@@ -26,19 +28,29 @@ impl Vault {
         &self,
         commits: &[ObjectId],
         onto: ObjectId,
-        folder: &str,
+        names: &[&str],
         beside: &TreeEdits,
     ) -> Result<ObjectId> {
+        let folder = *names.first().context("our folder has a name")?;
         let mut replay = Replay::begin(self, onto)?;
         for (at, commit) in commits.iter().enumerate() {
             let mut edits = if at == 0 { beside.clone() } else { TreeEdits::new() };
-            match self.folder_in(self.tree_of(*commit)?, folder)? {
+            match self.first_folder(self.tree_of(*commit)?, names)? {
                 Some(tree) => edits.put_folder(folder, tree),
                 None => edits.remove_folder(folder),
             }
             replay.add(*commit, &edits)?;
         }
         replay.finish()
+    }
+
+    fn first_folder(&self, tree: ObjectId, names: &[&str]) -> Result<Option<ObjectId>> {
+        for name in names {
+            if let Some(folder) = self.folder_in(tree, name)? {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
     }
 
     /// A commit on top of `parent`, durable; no branch moves.

@@ -90,6 +90,27 @@ impl FileMode {
     }
 }
 
+/// How far a walk over trees goes: a few bytes from elsewhere can unfold to any number of folders.
+#[derive(Default)]
+pub(super) struct Bounds {
+    folders: u64,
+}
+
+/// Git's own limit is 2048.
+const DEEPEST: usize = 1024;
+const MOST_FOLDERS: u64 = 4_000_000;
+
+impl Bounds {
+    /// Counts a folder that is looked into.
+    pub(super) fn enter(&mut self, path: &[u8]) -> Result<()> {
+        self.folders += 1;
+        let depth = path.iter().filter(|byte| **byte == b'/').count();
+        ensure!(depth < DEEPEST, "a tree with folders more than {DEEPEST} deep");
+        ensure!(self.folders < MOST_FOLDERS, "a tree with more than {MOST_FOLDERS} folders");
+        Ok(())
+    }
+}
+
 /// One name in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TreeEntry {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::sandbox::Sandbox;
 
@@ -377,4 +378,195 @@ fn something_else_than_a_backup_is_not_written_to() {
     assert_eq!(error.json_error()["code"], "refused");
     assert!(!machine.backup("").exists(), "everything is as before");
     assert_eq!(remote.files(), ["code.rs"]);
+}
+
+/// Somebody who works on the remote with plain git.
+struct Person {
+    clone: TempDir,
+    git: Sandbox,
+}
+
+impl Person {
+    fn at(remote: &Remote) -> Self {
+        let (clone, git) = (tempfile::tempdir().unwrap(), Sandbox::new());
+        git.git_in(clone.path(), &["init", "-q", "-b", "main"]);
+        git.git_in(clone.path(), &["remote", "add", "origin", &remote.url()]);
+        let person = Self { clone, git };
+        if !remote.git(&["for-each-ref"]).is_empty() {
+            person.git(&["pull", "-q", "origin", "main"]);
+        }
+        person
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        self.git.git_in(self.clone.path(), arguments)
+    }
+
+    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        let path = self.clone.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+        self
+    }
+
+    fn publish(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "by hand"]);
+        self.git(&["push", "-q", "origin", "main"]);
+    }
+}
+
+#[test]
+fn another_remote_that_is_in_use_gets_what_it_lacks() {
+    let (old, new) = (Remote::new(), Remote::new());
+    let one = machine("one", &old);
+    machine("two", &old);
+    one.sync();
+    machine("three", &new);
+    one.json(&["backend", "set", "git", "--remote", &new.url()]);
+    let names = ["one", "three", "two"].map(|name| format!("{name}/{}", id_of(name)));
+    assert_eq!(listed(&one), names);
+    assert!(new.files().iter().any(|name| name.starts_with("machines/two/projects/")));
+    one.assert_git_clean();
+    new.assert_whole();
+}
+
+#[test]
+fn a_machine_that_gets_another_name_takes_its_history_along() {
+    let remote = Remote::new();
+    machine("laptop", &remote);
+    let second = Sandbox::new().named("laptop");
+    second.write(".claude/CLAUDE.md", "state 0").init();
+    for state in 1..4 {
+        second.write(".claude/CLAUDE.md", format!("state {state}")).sync();
+    }
+    second.json(&["backend", "set", "git", "--remote", &remote.url()]);
+    let path = "machines/laptop-2/config/CLAUDE.md";
+    let commits = remote.git(&["log", "--format=%H", "main", "--", path]);
+    let states: Vec<String> =
+        commits.lines().map(|id| remote.git(&["show", &format!("{id}:{path}")])).collect();
+    assert_eq!(states, ["state 3", "state 2", "state 1", "state 0"]);
+}
+
+#[test]
+fn a_project_folder_of_somebody_elses_is_no_backup() {
+    let remote = Remote::new();
+    Person::at(&remote).write("projects/app/main.rs", "fn main() {}").publish();
+    let machine = Sandbox::new();
+    let arguments = ["init", "--remote", &remote.url(), "--json"];
+    assert_eq!(machine.run(&arguments).fails(1).json_error()["code"], "refused");
+    assert_eq!(remote.files(), ["projects/app/main.rs"]);
+}
+
+#[test]
+fn a_flat_backup_at_a_remote_is_taken_over_by_the_machine_that_says_so_alone() {
+    let remote = Remote::new();
+    let old = Sandbox::new();
+    let id = "55555555-0000-4000-8000-000000000000";
+    old.write_session("-p", id, 3).init();
+    let archive = std::fs::read(old.stored(format!("projects/-p/{id}.jsonl.gz"))).unwrap();
+    let path = format!("projects/-p/{id}.jsonl.gz");
+    Person::at(&remote).write(&path, &archive).publish();
+    let newcomer = Sandbox::new().named("newcomer");
+    let init = join(&newcomer, &remote, &[]);
+    assert!(init["warnings"][0].as_str().unwrap().contains("--machine"), "{init}");
+    assert!(remote.files().contains(&path));
+    assert_eq!(listed(&newcomer), [""; 0]);
+    let owner = Sandbox::new().named("owner");
+    join(&owner, &remote, &["--machine", "owner", "--restore", "all"]);
+    assert_eq!(listed(&owner), [format!("owner/{id}")]);
+}
+
+#[test]
+fn a_machine_of_the_shell_tool_can_be_taken_back_by_name() {
+    let remote = Remote::new();
+    let old = Sandbox::new();
+    let id = "66666666-0000-4000-8000-000000000000";
+    old.write_session("-p", id, 3).init();
+    let archive = std::fs::read(old.stored(format!("projects/-p/{id}.jsonl.gz"))).unwrap();
+    let person = Person::at(&remote);
+    person.write(&format!("machines/studio/projects/-p/{id}.jsonl.gz"), &archive);
+    person.write("machines/studio/manifest.json", "{\"machineSlug\":\"studio\"}").publish();
+    let studio = Sandbox::new().named("studio");
+    let init = join(&studio, &remote, &["--machine", "studio", "--restore", "all"]);
+    assert_eq!(
+        (&init["machineSlug"], &init["restored"]["restored"]),
+        (&"studio".into(), &1.into())
+    );
+    let back = std::fs::read_to_string(studio.session("-p", id)).unwrap();
+    assert_eq!(back, crate::sandbox::conversation(id, 0..3));
+    assert_eq!(listed(&studio), [format!("studio/{id}")]);
+}
+
+#[test]
+fn what_another_machine_sent_cannot_stop_this_one() {
+    let remote = Remote::new();
+    let laptop = machine("laptop", &remote);
+    Person::at(&remote)
+        .write("machines/zzz/manifest.json/x", "a folder where a file belongs")
+        .write("machines/yyy/manifest.json", "<<<<<<< HEAD\n{}\n")
+        .publish();
+    for round in 0..2 {
+        let from = 4 + 2 * round;
+        laptop.append_session("-home-dev-work-alpha", &id_of("laptop"), from..from + 2);
+        assert_eq!(laptop.sync()["push"]["state"], "pushed");
+    }
+    laptop.assert_git_clean();
+}
+
+#[test]
+fn nothing_behind_a_link_is_touched() {
+    let remote = Remote::new();
+    let laptop = machine("laptop", &remote);
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("taxes.txt"), "mine").unwrap();
+    std::fs::write(elsewhere.path().join("same.txt"), "same").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), laptop.backup("docs")).unwrap();
+    let person = Person::at(&remote);
+    person.write("docs/taxes.txt", "theirs").write("docs/same.txt", "same").publish();
+    laptop.sync();
+    person.git(&["pull", "-q", "--rebase", "origin", "main"]);
+    person.git(&["rm", "-qr", "docs"]);
+    person.publish();
+    laptop.sync();
+    let files = |name: &str| std::fs::read_to_string(elsewhere.path().join(name)).unwrap();
+    assert_eq!((files("taxes.txt").as_str(), files("same.txt").as_str()), ("mine", "same"));
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn two_copies_of_one_machine_grow_no_version_for_each_sync() {
+    let remote = Remote::new();
+    let one = machine("one", &remote);
+    one.write(".claude/history.jsonl", "{\"display\":\"start\"}\n").sync();
+    let two = Sandbox::new().named("one");
+    copy(&one.home(""), &two.home(""));
+    for round in 0..5 {
+        for (name, copy) in [("one", &one), ("two", &two)] {
+            let path = copy.claude("history.jsonl");
+            let text = std::fs::read_to_string(&path).unwrap();
+            copy.write(path, format!("{text}{{\"display\":\"{name} {round}\"}}\n"));
+            assert_eq!(copy.sync()["push"]["state"], "pushed");
+        }
+    }
+    let versions = remote.files().iter().filter(|name| name.contains("/versions/")).count();
+    assert!(versions <= 2, "{versions}");
+    let all = remote.git(&["log", "--format=", "--name-only", "main"]);
+    assert!(all.contains("history.jsonl.gz"));
+    remote.assert_whole();
+}
+
+#[test]
+fn another_machines_file_that_had_no_room_comes_later() {
+    let remote = Remote::new();
+    let (one, two) = (machine("one", &remote), machine("two", &remote));
+    two.write_session("-q", "99999999-0", 2).sync();
+    let place = one.backup("machines/two/projects/-q/99999999-0.jsonl.gz");
+    std::fs::create_dir_all(place.join("in-the-way")).unwrap();
+    std::fs::write(place.join("in-the-way/file"), "mine").unwrap();
+    assert!(one.sync()["warnings"][0].as_str().unwrap().contains("not in the work tree yet"));
+    std::fs::remove_dir_all(&place).unwrap();
+    one.sync();
+    assert!(place.is_file());
+    one.assert_git_clean();
 }

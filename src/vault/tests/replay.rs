@@ -27,7 +27,7 @@ fn their_tree_gets_our_folder_commit_by_commit() {
     assert_eq!(commits.len(), 2);
     let mut beside = TreeEdits::new();
     beside.put(".gitignore", vault.store_text(b"/x\n").unwrap(), FileMode::Plain);
-    let tip = vault.replay(&commits, theirs, "m/a", &beside).unwrap();
+    let tip = vault.replay(&commits, theirs, &["m/a"], &beside).unwrap();
     vault.advance(Some(ours), tip, &at(LATER)).unwrap();
     let files = vault.files_below("").unwrap();
     let names: Vec<_> = files.iter().filter_map(|file| file.text_path()).collect();
@@ -46,9 +46,9 @@ fn their_tree_gets_our_folder_commit_by_commit() {
 fn a_commit_that_would_change_nothing_is_left_out() {
     let (sandbox, ours, theirs) = parted();
     let commits = sandbox.vault.commits_between(Some(theirs), ours).unwrap();
-    let tip = sandbox.vault.replay(&commits, theirs, "m/none", &TreeEdits::new()).unwrap();
+    let tip = sandbox.vault.replay(&commits, theirs, &["m/none"], &TreeEdits::new()).unwrap();
     assert_eq!(tip, theirs);
-    let twice = || sandbox.vault.replay(&commits, theirs, "m/a", &TreeEdits::new()).unwrap();
+    let twice = || sandbox.vault.replay(&commits, theirs, &["m/a"], &TreeEdits::new()).unwrap();
     assert_eq!(twice(), twice(), "made again after a crash, it is the same");
 }
 
