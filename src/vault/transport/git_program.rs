@@ -1,7 +1,7 @@
 //! Speaking to remotes by way of the `git` program. Nothing else starts it.
 
 use std::cell::OnceCell;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -77,6 +77,9 @@ impl<'a> GitProgram<'a> {
         if let Some(ssh) = self.ssh_command()? {
             command.env("GIT_SSH_COMMAND", ssh);
         }
+        if let Some(certificates) = self.certificates()? {
+            command.env("GIT_SSL_CAINFO", certificates);
+        }
         command.arg(verb);
         let at = options.iter().position(|word| *word == URL).unwrap_or(options.len());
         command.args(&options[..at]).arg("--").arg(&place.url).args(options.iter().skip(at + 1));
@@ -91,13 +94,25 @@ impl<'a> GitProgram<'a> {
         }
         let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|n| self.env.variable(n).is_some());
         let chosen =
-            if named || self.has_setting("core.sshCommand")? { None } else { Some(SSH.into()) };
+            if named || self.has_setting(r"^core\.sshcommand$")? { None } else { Some(SSH.into()) };
         Ok(self.ssh.get_or_init(|| chosen).clone())
     }
 
-    fn has_setting(&self, key: &str) -> Result<bool> {
+    /// What `SSL_CERT_FILE` names; not every build of git looks there by itself. What git itself
+    /// was told comes first.
+    fn certificates(&self) -> Result<Option<&OsStr>> {
+        let named = self.env.variable("SSL_CERT_FILE");
+        let is_told = named.is_none()
+            || self.env.variable("GIT_SSL_CAINFO").is_some()
+            || self.has_setting(r"^http\..*sslcainfo$")?;
+        Ok(named.filter(|_| !is_told))
+    }
+
+    /// True where a setting's name fits.
+    fn has_setting(&self, pattern: &str) -> Result<bool> {
         let mut command = self.command();
-        Ok(child::run(command.args(["config", "--get", key]), &|| false, &Silent)?.success)
+        command.args(["config", "--get-regexp", pattern]);
+        Ok(child::run(&mut command, &|| false, &Silent)?.success)
     }
 }
 
