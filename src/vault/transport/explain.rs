@@ -15,6 +15,10 @@ struct Meaning {
     hint: &'static str,
 }
 
+/// How lines begin that tell how far a transfer is.
+const PROGRESS: &[&str] =
+    &["Enumerating objects:", "Counting objects:", "Compressing objects:", "Total "];
+
 /// Most lines of another program that are worth repeating.
 const MOST_LINES: usize = 8;
 
@@ -128,6 +132,7 @@ const FAILURES: &[Meaning] = &[
             "Authentication failed",
             "could not read Username",
             "could not read Password",
+            "unable to get password",
             "Access denied",
             "authentication required",
             "authentication replays",
@@ -197,6 +202,7 @@ const BREAKS: &[Meaning] = &[
             "Could not connect",
             "too slow",
             "early EOF",
+            "Invalid EOF",
             "hung up",
             "unexpected EOF",
             "Could not read from remote",
@@ -236,11 +242,15 @@ fn explain(remote: &Address, said: &str, meanings: &[&[Meaning]]) -> Failure {
         meaning.words.iter().any(|words| lower.contains(&words.to_lowercase()))
     };
     let fill = |text: &str| filled(text, remote);
+    let lines = worth_repeating(&remote.scrubbed(said));
     let failure = match meanings.iter().copied().flatten().find(fits) {
         Some(meaning) => Failure::new(meaning.kind, fill(meaning.message)).hint(fill(meaning.hint)),
-        None => Failure::new(ErrorKind::Failed, format!("git failed at `{remote}`")),
+        None => {
+            let why = lines.first().map(|line| format!(": {line}")).unwrap_or_default();
+            Failure::new(ErrorKind::Failed, format!("git failed at `{remote}`{why}"))
+        }
     };
-    with_lines(failure, remote, said)
+    with_lines(failure, lines)
 }
 
 fn filled(text: &str, remote: &Address) -> String {
@@ -261,22 +271,22 @@ fn filled(text: &str, remote: &Address) -> String {
     values.iter().fold(text, |text, (name, value)| text.replace(name, value))
 }
 
-/// Adds what was said, without secrets and without what says nothing.
-fn with_lines(mut failure: Failure, remote: &Address, said: &str) -> Failure {
-    let lines = worth_repeating(&remote.scrubbed(said));
+fn with_lines(mut failure: Failure, lines: Vec<String>) -> Failure {
     if !lines.is_empty() {
         failure = failure.detail("said", lines.clone().into());
     }
     lines.into_iter().fold(failure, Failure::line)
 }
 
+/// What was said, without what says nothing.
 fn worth_repeating(said: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in said.lines().map(plain) {
         let is_empty_talk = line.is_empty()
             || line.starts_with("Please make sure you have the correct access rights")
             || line == "and the repository exists."
-            || line.starts_with("To ") && line.contains('/');
+            || line.starts_with("To ") && line.contains('/')
+            || PROGRESS.iter().any(|beginning| line.starts_with(beginning));
         if !is_empty_talk && !lines.iter().any(|known| known == line) {
             lines.push(line.to_owned());
         }
