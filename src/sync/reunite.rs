@@ -119,6 +119,7 @@ impl Reunion<'_> {
             self.add_version(&mut entry, &version.content, version.reason)?;
         }
         entry.first_seen = ours.first_seen.min(theirs.first_seen);
+        entry.last_seen = ours.last_seen.max(theirs.last_seen);
         if entry == ours {
             return Ok(());
         }
