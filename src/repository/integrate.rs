@@ -309,7 +309,7 @@ impl Repository {
     fn free_slug(&self, tree: ObjectId) -> Result<MachineSlug> {
         let mut taken = self.vault.folder_names(tree, MACHINES)?;
         taken.extend(self.machines()?.iter().map(ToString::to_string));
-        settings::free_slug(&self.machine, &taken)
+        settings::free_slug(&settings::without_number(&self.machine, &self.env().host), &taken)
     }
 
     /// Gives this machine's folder another name, here and in the branch.

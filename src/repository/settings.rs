@@ -120,6 +120,16 @@ pub fn free_slug(wanted: &MachineSlug, taken: &[String]) -> Result<MachineSlug> 
     MachineSlug::new(name.unwrap_or_default())
 }
 
+/// The name that a number was put behind; a name without a number that could be ours is whole.
+#[must_use]
+pub fn without_number(slug: &MachineSlug, host: &str) -> MachineSlug {
+    let by_host = MachineSlug::from_host(host);
+    let number =
+        slug.as_str().strip_prefix(by_host.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if number.is_some_and(is_number) { by_host } else { slug.clone() }
+}
+
 /// Notes the name that this machine is about to get: it counts once the branch has its folder.
 ///
 /// # Errors
