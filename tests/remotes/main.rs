@@ -8,11 +8,28 @@
     reason = "the servers are a small library of their own"
 )]
 
+/// Each story is told twice: with the git program, and with libgit2 and no program at all.
+macro_rules! with_both_transports {
+    ($($story:ident),* $(,)?) => {
+        mod git {
+            $(#[test] fn $story() { super::$story($crate::home::Transport::Git); })*
+        }
+        mod libgit2 {
+            $(#[test] fn $story() { super::$story($crate::home::Transport::Libgit2); })*
+        }
+    };
+}
+
 mod bare;
+mod by_path;
+mod cut_off;
 mod home;
 mod http;
 mod life;
 mod needs;
+mod over_http;
+mod over_https;
+mod over_ssh;
 mod plain_git;
 mod running;
 #[path = "../cli/sandbox.rs"]
