@@ -23,17 +23,21 @@ macro_rules! with_both_transports {
 mod bare;
 mod by_path;
 mod cut_off;
+mod gh;
 mod home;
 mod http;
 mod life;
 mod needs;
+mod on_github;
 mod over_http;
 mod over_https;
 mod over_ssh;
 mod plain_git;
+mod rewritten;
 mod running;
 #[path = "../cli/sandbox.rs"]
 mod sandbox;
 mod server_tests;
 mod ssh;
 mod tls;
+mod twins;
