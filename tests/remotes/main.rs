@@ -23,11 +23,16 @@ macro_rules! with_both_transports {
 mod bare;
 mod by_path;
 mod cut_off;
+mod from_the_old_tool;
 mod gh;
+mod history;
 mod home;
 mod http;
 mod life;
+mod machines;
+mod model;
 mod needs;
+mod old_tool;
 mod on_github;
 mod over_http;
 mod over_https;
