@@ -1,8 +1,9 @@
 //! A machine: a home, the programs on its `PATH`, and the real program run in it.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use assert_cmd::Command;
@@ -180,6 +181,11 @@ impl Machine {
         ran
     }
 
+    /// Runs the program and kills it where it is not done by then.
+    pub fn run_killed_after(&self, moment: Duration, arguments: &[&str]) {
+        let _ = self.command(arguments).timeout(moment).output();
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(cargo_bin!("claude-backup"));
         command
@@ -316,18 +322,16 @@ pub fn files_below(folder: &Path) -> BTreeMap<PathBuf, Content> {
 }
 
 /// Who runs the tests.
-pub fn whoami() -> String {
-    let output = std::process::Command::new("id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+pub fn whoami() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let output = std::process::Command::new("id").arg("-un").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    });
+    &NAME
 }
 
 /// True where any of these words stands in a text, whatever its case.
 pub fn tells(text: &Value, words: &[&str]) -> bool {
     let text = text.to_string().to_lowercase();
     words.iter().any(|word| text.contains(&word.to_lowercase()))
-}
-
-/// A path as an argument.
-pub fn argument(path: &Path) -> &str {
-    OsStr::to_str(path.as_os_str()).unwrap()
 }

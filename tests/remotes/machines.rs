@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::thread;
+use std::time::Duration;
 
 use crate::bare::Bare;
 use crate::history::History;
@@ -40,6 +41,16 @@ fn three_machines_at_once_over_http() {
     let mut town = Town::new(server.bare(), &server.url(), &[Git, Libgit2, Git]);
     for _ in 0..rounds() {
         town.at_once();
+    }
+    town.end();
+}
+
+#[test]
+fn two_machines_that_are_killed_now_and_then() {
+    let bare = Bare::new();
+    let mut town = Town::new(&bare, bare.url(), &[Git, Libgit2]);
+    for _ in 0..rounds() {
+        town.killed();
     }
     town.end();
 }
@@ -117,6 +128,17 @@ impl<'a> Town<'a> {
                 });
             }
         });
+    }
+
+    /// Each is killed at any moment, and then runs to the end.
+    fn killed(&mut self) {
+        for citizen in &mut self.citizens {
+            citizen.live();
+            let moment = Duration::from_millis(self.random.below(250) as u64);
+            citizen.machine.run_killed_after(moment, &["sync"]);
+            citizen.machine.sync();
+            citizen.was_saved();
+        }
     }
 
     /// Everybody has run twice; nothing is lost anywhere.

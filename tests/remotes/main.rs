@@ -27,6 +27,7 @@ mod from_the_old_tool;
 mod gh;
 mod history;
 mod home;
+mod hostile;
 mod http;
 mod life;
 mod machines;

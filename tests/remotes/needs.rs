@@ -19,16 +19,19 @@ pub enum Need {
 const STRICT: [&str; 2] = ["CI", "CLAUDE_BACKUP_TEST_ALL"];
 
 /// True where all of these are here. A story that gets `false` ends; it has told why.
-#[expect(clippy::print_stderr, reason = "who runs the tests must know what was not tested")]
 pub fn met(needs: &[Need]) -> bool {
     let missing: Vec<_> = needs.iter().flat_map(|need| need.missing()).collect();
-    if missing.is_empty() {
-        return true;
+    if !missing.is_empty() {
+        skip(&format!("not on this machine: {}", missing.join(", ")));
     }
-    let message = format!("not on this machine: {}", missing.join(", "));
-    assert!(STRICT.iter().all(|name| std::env::var_os(name).is_none()), "{message}");
-    eprintln!("skipped: {message}");
-    false
+    missing.is_empty()
+}
+
+/// Says why a story cannot be told, which is a failure where all must be.
+#[expect(clippy::print_stderr, reason = "who runs the tests must know what was not tested")]
+pub fn skip(why: &str) {
+    assert!(STRICT.iter().all(|name| std::env::var_os(name).is_none()), "{why}");
+    eprintln!("skipped: {why}");
 }
 
 impl Need {

@@ -94,5 +94,5 @@ fn a_hook_over_ssh_is_told(transport: Transport) {
     assert!(tells(&machine.sync_unsent()["push"], &["the disk is being moved"]));
     server.bare().without_hook("update");
     assert_eq!(push_state(&machine.sync()), "pushed");
-    assert!(machine.status()["repo"].as_str().unwrap().contains(&whoami()), "no secret");
+    assert!(machine.status()["repo"].as_str().unwrap().contains(whoami()), "no secret");
 }

@@ -14,9 +14,12 @@ pub struct Running {
     said: Arc<Mutex<String>>,
 }
 
+/// A server and the line by which it said that it is ready; else all that it said.
+pub type Ready = Result<(Running, String), String>;
+
 impl Running {
     /// Starts a server that says on standard output that it is ready, and gives that line.
-    pub fn start(command: &mut Command, is_ready: fn(&str) -> bool) -> Option<(Self, String)> {
+    pub fn start(command: &mut Command, is_ready: fn(&str) -> bool) -> Ready {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -27,22 +30,15 @@ impl Running {
     }
 
     /// The same where it says so on standard error.
-    pub fn start_by_error(
-        command: &mut Command,
-        is_ready: fn(&str) -> bool,
-    ) -> Option<(Self, String)> {
+    pub fn start_by_error(command: &mut Command, is_ready: fn(&str) -> bool) -> Ready {
         let mut child =
             command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it can be started");
         let said = child.stderr.take().unwrap();
         Self { child, said: Arc::default() }.ready(said, is_ready)
     }
 
-    /// Waits for the line; nothing where the server ended without it.
-    fn ready(
-        self,
-        said: impl Read + Send + 'static,
-        is_ready: fn(&str) -> bool,
-    ) -> Option<(Self, String)> {
+    /// Waits for the line; what was said where the server ended without it.
+    fn ready(self, said: impl Read + Send + 'static, is_ready: fn(&str) -> bool) -> Ready {
         let (tell, told) = mpsc::channel();
         let all = Arc::clone(&self.said);
         std::thread::spawn(move || {
@@ -55,8 +51,8 @@ impl Running {
             }
         });
         match told.recv_timeout(PATIENCE) {
-            Ok(line) => Some((self, line)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Ok(line) => Ok((self, line)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(self.said()),
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("not ready in time: {}", self.said()),
         }
     }

@@ -12,7 +12,7 @@ use crate::needs::{self, Need};
 use crate::running::Running;
 
 /// So many ports are tried.
-const TRIES: usize = 20;
+const TRIES: usize = 5;
 /// Where sshd puts those who are not logged in yet; packages make it when the service starts.
 const EMPTY_FOLDER: &str = "/run/sshd";
 
@@ -33,10 +33,14 @@ pub struct Agent {
 impl SshServer {
     /// Starts one; nothing where the machine lacks what it takes.
     pub fn start() -> Option<Self> {
-        needs::met(&[Need::Ssh]).then(Self::run)
+        if !needs::met(&[Need::Ssh]) {
+            return None;
+        }
+        let started = Self::run();
+        started.map_err(|said| needs::skip(&format!("sshd does not start here: {said}"))).ok()
     }
 
-    fn run() -> Self {
+    fn run() -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let bare = Bare::below(folder.path());
         for name in ["host_key", "user_key"] {
@@ -45,9 +49,12 @@ impl SshServer {
         if whoami() == "root" {
             std::fs::create_dir_all(EMPTY_FOLDER).unwrap();
         }
-        let started = (0..TRIES).find_map(|_| listen(folder.path()));
-        let (running, port) = started.expect("a free port");
-        Self { folder, bare, port, running }
+        let mut started = listen(folder.path());
+        for _ in 1..TRIES {
+            started = started.or_else(|_| listen(folder.path()));
+        }
+        let (running, port) = started?;
+        Ok(Self { folder, bare, port, running })
     }
 
     /// The repository behind it.
@@ -168,8 +175,8 @@ fn make_key(path: &Path) {
     assert!(status.success());
 }
 
-/// Starts sshd on a port that was free a moment ago; nothing where somebody else took it.
-fn listen(folder: &Path) -> Option<(Running, u16)> {
+/// Starts sshd on a port that was free a moment ago; somebody else may have taken it since.
+fn listen(folder: &Path) -> Result<(Running, u16), String> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = folder.join("sshd_config");
     std::fs::write(&config, settings(folder, port)).unwrap();
@@ -177,9 +184,10 @@ fn listen(folder: &Path) -> Option<(Running, u16)> {
     command.args(["-D", "-e", "-f"]).arg(config);
     let (running, _) =
         Running::start_by_error(&mut command, |line| line.starts_with("Server listening on"))?;
-    Some((running, port))
+    Ok((running, port))
 }
 
+/// Who logs in has a home without a `.bashrc`, which may take its time.
 fn settings(folder: &Path, port: u16) -> String {
     let folder = folder.display();
     let path = std::env::var("PATH").unwrap();
@@ -187,6 +195,6 @@ fn settings(folder: &Path, port: u16) -> String {
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\nPidFile none\n\
          AuthorizedKeysFile {folder}/user_key.pub\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nStrictModes no\n\
-         UsePAM no\nMaxStartups 100\nSetEnv PATH={path}\n"
+         UsePAM no\nMaxStartups 100\nSetEnv PATH={path} HOME={folder}\n"
     )
 }
