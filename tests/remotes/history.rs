@@ -32,7 +32,7 @@ impl History {
 
     /// The clone's work tree is what the backup must hold, and git has all that ever was.
     pub fn has_all_of(&self, citizen: &Citizen) {
-        for (id, told) in &citizen.files {
+        for (id, told) in citizen.files.iter().filter(|(_, told)| !told.seen.is_empty()) {
             let path = match id.as_str() {
                 CONFIG => format!("config/{CONFIG}"),
                 _ => format!("projects/{}/{id}.jsonl.gz", told.project),
