@@ -45,5 +45,6 @@ mod running;
 mod sandbox;
 mod server_tests;
 mod ssh;
+mod surroundings;
 mod tls;
 mod twins;
