@@ -77,6 +77,7 @@ fn save(
     let adopted = migrate::adopt(repository)?;
     if reading == Reading::Everything {
         heal::everything(repository)?;
+        sync::forget_checkpoints(repository)?;
     }
     let mut prepared = sync::plan(repository, roots, scope, reading, progress)?;
     let lost = adopted.lost(&prepared.listing);

@@ -13,6 +13,7 @@ use serde::Serialize;
 pub use self::apply::{acknowledge, apply, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
 pub use self::reunite::{is_contained_in, reunite};
+use self::survey::Checkpoints;
 pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
@@ -128,6 +129,14 @@ impl Prepared {
     pub fn sums(&self) -> (ConfigTotals, SessionTotals) {
         totals::sums_of(&self.stored)
     }
+}
+
+/// Forgets what is known of the old bytes of files that grow: they are all hashed again.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn forget_checkpoints(repository: &Repository) -> Result<()> {
+    Checkpoints::new(&repository.vault.private_dir()?).clear()
 }
 
 /// Compares the source with what is stored; changes nothing.

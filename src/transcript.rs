@@ -18,5 +18,5 @@ mod text;
 
 pub use message_ids::{MessageIdScanner, MessageIds};
 pub use peek::{Peek, Preview, peek};
-pub use scanner::Scanner;
+pub use scanner::{Scanner, ScannerState};
 pub use summary::{Summary, Tokens};

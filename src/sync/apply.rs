@@ -153,6 +153,7 @@ fn store_all(
     let mut results: Vec<(usize, Result<Stored>)> = large.iter().map(work).collect();
     results.par_extend(small.par_iter().with_max_len(8).map(work));
     progress.finish();
+    store.checkpoints.tidy();
     if progress.interrupted() {
         return Err(Failure::new(ErrorKind::Interrupted, "stopped before anything was changed")
             .hint("run it again; it starts from the last backup")

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use self::compress::{Growth, Made, finish_parts};
 use self::source_file::SourceFile;
 use super::plan::Found;
-use super::survey::{Relation, Survey};
+use super::survey::{Checkpoints, Relation, Survey};
 use crate::archive::{self, HISTORY, Resume};
 use crate::progress::Progress;
 use crate::repository::Repository;
@@ -89,7 +89,8 @@ impl<'a> Store<'a> {
     /// Where there is no place to stage them.
     pub(super) fn new(repository: &'a Repository, progress: &'a dyn Progress) -> Result<Self> {
         let stage = repository.stage_dir()?;
-        Ok(Self { repository, stage, now: repository.env().now(), progress })
+        let checkpoints = Checkpoints::new(&repository.vault.private_dir()?);
+        Ok(Self { repository, stage, checkpoints, now: repository.env().now(), progress })
     }
 }
 
@@ -97,6 +98,7 @@ impl<'a> Store<'a> {
 pub(super) struct Store<'a> {
     pub repository: &'a Repository,
     pub stage: PathBuf,
+    pub checkpoints: Checkpoints,
     pub now: DateTime<Utc>,
     pub progress: &'a dyn Progress,
 }
@@ -169,8 +171,7 @@ impl Task<'_> {
     fn compare(&mut self, entry: &Entry) -> Result<Stored> {
         let known = self.job.known.as_ref().and_then(|known| known.resume);
         let resume = known.or_else(|| self.find_resume(entry));
-        let reader = &mut self.source.read_from(0, self.store.progress)?;
-        let survey = Survey::take(reader, entry, resume.as_ref(), scanner(entry.kind))?;
+        let survey = self.survey(entry, resume.as_ref())?;
         match survey.relation(entry) {
             Relation::Same => self.same(entry, &survey, resume),
             _ if entry.content.form == Form::Plain && self.job.found.path != entry.path => {
@@ -189,6 +190,19 @@ impl Task<'_> {
             Relation::Again(index) => self.new_version(entry, &survey, Some(index)),
             Relation::Shorter | Relation::Different => self.new_version(entry, &survey, None),
         }
+    }
+
+    /// From where the last one ended, where that is known; else from the beginning.
+    fn survey(&mut self, entry: &Entry, resume: Option<&Resume>) -> Result<Survey> {
+        let Store { checkpoints, progress, .. } = self.store;
+        if let Some(checkpoint) = checkpoints.load(&entry.path, &entry.content) {
+            let reader = &mut self.source.read_from(0, *progress)?;
+            if let Some(survey) = Survey::go_on(reader, entry, resume, checkpoint)? {
+                return Ok(survey);
+            }
+        }
+        let reader = &mut self.source.read_from(0, *progress)?;
+        Ok(Survey::take(reader, entry, resume, scanner(entry.kind))?)
     }
 
     /// The same bytes: the line changes only where the file came back, moved, or has other bits.
@@ -235,6 +249,9 @@ impl Task<'_> {
         let growth = Growth { previous, resume, crc };
         let path = new.path.clone();
         steps.extend(finish_parts(&path, &mut new.content, &staged, &written, Some(&growth))?);
+        if let Some(checkpoint) = &survey.checkpoint {
+            self.store.checkpoints.save(&path, checkpoint);
+        }
         Ok(self.changed(Verdict::Grown, new, steps, Some(written.resume)))
     }
 

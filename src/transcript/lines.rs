@@ -8,6 +8,8 @@ const LONGEST_LINE: usize = 64 << 20;
 /// Holds the beginning of a line until its end arrives.
 pub(super) struct Lines {
     partial: Vec<u8>,
+    /// Bytes since the last line feed, those of a line that is too long to be kept as well.
+    pending: u64,
     too_long: bool,
     longest: usize,
 }
@@ -18,7 +20,7 @@ impl Lines {
     }
 
     fn with_longest(longest: usize) -> Self {
-        Self { partial: Vec::new(), too_long: false, longest }
+        Self { partial: Vec::new(), pending: 0, too_long: false, longest }
     }
 
     /// Calls `each` with every line that ends in `bytes`, without its line feed.
@@ -33,6 +35,11 @@ impl Lines {
         }
     }
 
+    /// How many bytes the line has so far whose end is still to come.
+    pub(super) fn pending(&self) -> u64 {
+        self.pending
+    }
+
     /// Calls `each` with what stands after the last line feed, if anything does.
     pub(super) fn finish(self, mut each: impl FnMut(&[u8])) {
         if !self.partial.is_empty() {
@@ -41,6 +48,7 @@ impl Lines {
     }
 
     fn end_line(&mut self, end: &[u8], each: &mut impl FnMut(&[u8])) {
+        self.pending = 0;
         // A line that came whole is not copied.
         if self.partial.is_empty() && !self.too_long && end.len() <= self.longest {
             return each(end);
@@ -50,10 +58,12 @@ impl Lines {
             each(&self.partial);
         }
         self.partial.clear();
+        self.pending = 0;
         self.too_long = false;
     }
 
     fn keep(&mut self, piece: &[u8]) {
+        self.pending += piece.len() as u64;
         if self.too_long || self.partial.len() + piece.len() > self.longest {
             self.too_long = true;
             self.partial = Vec::new();

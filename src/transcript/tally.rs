@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use super::content::{Body, Content};
 use super::prompt::{one_line, prompt_of};
@@ -29,8 +30,20 @@ pub(super) struct Tally {
     models: Vec<(String, u64)>,
 }
 
+/// All that a tally knows, as a cache keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sums {
+    /// As JSON: only a format that names its fields can leave some out.
+    summary: String,
+    titles: Titles,
+    relocated_cwd: Option<String>,
+    seen: Vec<u64>,
+    usage: Vec<(u64, Tokens)>,
+    models: Vec<(String, u64)>,
+}
+
 /// Where a title can come from; the last record of each kind counts.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Titles {
     custom: Option<String>,
     made: Option<String>,
@@ -55,6 +68,26 @@ pub(super) fn hash(id: &str) -> u64 {
 }
 
 impl Tally {
+    /// The tally as of these sums; `None` where they make no sense.
+    pub(super) fn of_sums(sums: Sums) -> Option<Self> {
+        let Sums { summary, titles, relocated_cwd, seen, usage, models } = sums;
+        let summary = serde_json::from_str(&summary).ok()?;
+        let (seen, usage) = (seen.into_iter().collect(), usage.into_iter().collect());
+        Some(Self { summary, titles, relocated_cwd, seen, usage, models })
+    }
+
+    /// What it knows so far.
+    pub(super) fn sums(&self) -> Sums {
+        Sums {
+            summary: serde_json::to_string(&self.summary).unwrap_or_default(),
+            titles: self.titles.clone(),
+            relocated_cwd: self.relocated_cwd.clone(),
+            seen: self.seen.iter().copied().collect(),
+            usage: self.usage.iter().map(|(key, tokens)| (*key, *tokens)).collect(),
+            models: self.models.clone(),
+        }
+    }
+
     /// Reads a line and adds its record.
     pub(super) fn add_line(&mut self, line: &[u8]) {
         // The content is wanted for the first prompt only; skipping it is much faster.
