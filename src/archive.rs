@@ -25,6 +25,7 @@ mod inspect;
 mod parts;
 mod piece;
 mod reader;
+mod rest;
 mod tail;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use format::{HISTORY, Limits, PART_LIMIT, PART_PLAIN_LIMIT, PIECE, Part, Res
 pub use inspect::inspect;
 pub use parts::PartSink;
 pub use reader::{ArchiveReader, check};
+pub use rest::check_rest;
 pub use tail::read_tail;
 pub use writer::{Stored, Written, grow, grow_within, write, write_within};
 

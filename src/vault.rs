@@ -37,13 +37,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::fs;
 
-pub use batch::{Batch, Grown, Previous};
+pub use batch::{Batch, Grown, Previous, Shared};
 pub use commit::{Author, CommitInfo};
 pub use difference::Changed;
 pub use housekeeping::Tidied;
 pub use index_file::IndexRefresh;
 pub use names::is_forbidden_name;
-pub use object_id::ObjectId;
+pub use object_id::{Hashed, ObjectId};
 pub use read::{Head, TreeFile};
 pub use tree::{Edit, FileMode, TreeEdits};
 

@@ -8,6 +8,9 @@ use super::common::Common;
 use super::format::{EMPTY_TAIL, HEADER, Limits, PIECE, Part, Resume, SECTION, trailer};
 use super::piece::Piece;
 
+/// Compressed bytes that are written at once.
+const AT_ONCE: usize = 128 << 10;
+
 /// Where parts go: the caller decides what a part's file is and when it gets its name.
 pub trait PartSink {
     /// Takes the compressed bytes of one part, in order.
@@ -59,7 +62,7 @@ impl<'a, S: PartSink> Parts<'a, S> {
     ) -> io::Result<Self> {
         let length = resume.boundary - resume.start;
         let boundary = Boundary { length, compressed: resume.offset, crc32: resume.crc_boundary };
-        let mut writer = BufWriter::new(sink.begin(resume.part)?);
+        let mut writer = BufWriter::with_capacity(AT_ONCE, sink.begin(resume.part)?);
         let common = Common::copy(stored, resume, &mut writer)?;
         let open = Open {
             writer,
@@ -154,7 +157,7 @@ impl<W: Write> Open<W> {
         common: &mut Common,
     ) -> io::Result<Self> {
         let mut open = Self {
-            writer: BufWriter::new(sink.begin(number)?),
+            writer: BufWriter::with_capacity(AT_ONCE, sink.begin(number)?),
             number,
             start,
             length: 0,

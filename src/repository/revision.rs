@@ -19,7 +19,7 @@ use crate::fs::{
     set_mode, write_atomic,
 };
 use crate::vault::{
-    Author, Batch, CommitInfo, Edit, FileMode, Grown, ObjectId, Previous, TreeEdits,
+    Author, Batch, CommitInfo, Edit, FileMode, Grown, ObjectId, Previous, Shared, TreeEdits,
 };
 
 /// Changes under way.
@@ -68,6 +68,8 @@ pub enum Origin {
         previous: Previous,
         /// Leading bytes that both have.
         common: u64,
+        /// The same, where it is certain because all of both was hashed.
+        shared: Option<Shared>,
     },
 }
 
@@ -146,9 +148,9 @@ impl<'a> Revision<'a> {
         self.repository.sizes.check(self.work_file(name).display(), staged.length)?;
         match staged.origin {
             Origin::New => self.batch()?.add_file(&staged.path, staged.id, staged.length)?,
-            Origin::Grown { ref previous, .. } => {
+            Origin::Grown { ref previous, shared, .. } => {
                 let Staged { path, id, length, .. } = &staged;
-                let grown = Grown { path, id: *id, length: *length, previous };
+                let grown = Grown { path, id: *id, length: *length, previous, shared };
                 self.batch()?.add_grown(grown)?;
             }
         }

@@ -5,12 +5,12 @@ mod source_file;
 mod versions;
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 
-use self::compress::{Growth, Made, finish_parts};
+use self::compress::{Growth, Made, Staging, finish_parts};
 use self::source_file::SourceFile;
 use super::plan::Found;
 use super::survey::{Checkpoints, Relation, Survey};
@@ -21,10 +21,10 @@ use crate::repository::cache::Known;
 use crate::repository::layout::{EntryPath, Form};
 use crate::repository::ledger::{Content, Entry, Hash, StoredPart, Unknown, oversized};
 use crate::repository::revision::Staged;
-use crate::repository::stage::StageFiles;
+use crate::repository::stage::{StageFiles, StageSink};
 use crate::source::Kind;
 use crate::transcript::Scanner;
-use crate::vault::{FileMode, Previous};
+use crate::vault::{FileMode, Hashed, Previous};
 
 /// A file to store.
 pub(super) struct Job {
@@ -142,6 +142,15 @@ impl Store<'_> {
     }
 }
 
+/// What a grown source has behind the last boundary of its archive.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    survey: &'a Survey,
+    resume: &'a Resume,
+    /// The bytes before that boundary.
+    history: &'a [u8],
+}
+
 /// One job at work.
 struct Task<'a> {
     store: &'a Store<'a>,
@@ -231,9 +240,17 @@ impl Task<'_> {
     fn grow(&mut self, entry: &Entry, survey: &Survey, resume: &Resume) -> Result<Stored> {
         let files = entry.content.files(&entry.path);
         let (name, part) = files.last().context("an archive has a part")?;
-        let Some(stored) = self.true_copy(name, part)? else { return self.update(entry, survey) };
+        let from = resume.boundary.saturating_sub(HISTORY as u64).max(resume.start);
+        let history = self.source.read_range(from, resume.boundary)?;
         let staged = StageFiles::new(&self.store.stage);
-        let written = self.write_rest(stored, survey, resume, &staged)?;
+        let mut sink = staged.sink();
+        let rest = Rest { survey, resume, history: &history };
+        // Nothing in the work tree changes before the commit.
+        let repository = self.store.repository;
+        let lies_at = repository.work_file(&repository.machine, name);
+        let Some((written, hashed)) = self.go_on(&lies_at, part, rest, &mut sink)? else {
+            return self.update(entry, survey);
+        };
         let mut new = self.seen(entry);
         new.content.length = survey.length;
         new.content.sha256 = survey.sha256;
@@ -241,34 +258,51 @@ impl Task<'_> {
         new.content.modified = self.source.modified;
         new.content.mode = self.source.stat.mode;
         let mut steps = moved(entry, &new);
-        let crc = survey.crc_after_boundary;
-        // Nothing in the work tree changes before the commit.
-        let repository = self.store.repository;
-        let lies_at = repository.work_file(&repository.machine, name);
         let previous = Previous { id: part.blob, path: lies_at };
-        let growth = Growth { previous, resume, crc };
+        let growth = Growth { previous, hashed, resume, history: &history };
         let path = new.path.clone();
-        steps.extend(finish_parts(&path, &mut new.content, &staged, &written, Some(&growth))?);
+        let staging = Staging { files: &staged, sink: &sink };
+        steps.extend(finish_parts(&path, &mut new.content, staging, &written, Some(&growth))?);
         if let Some(checkpoint) = &survey.checkpoint {
             self.store.checkpoints.save(&path, checkpoint);
         }
         Ok(self.changed(Verdict::Grown, new, steps, Some(written.resume)))
     }
 
+    /// Goes on with a stored file whose bytes are surely the ledger's: that of the work tree, else
+    /// git's. Also tells that one's length where all of it was hashed as it was copied.
+    fn go_on(
+        &mut self,
+        lies_at: &Path,
+        part: &StoredPart,
+        rest: Rest<'_>,
+        sink: &mut StageSink<'_>,
+    ) -> Result<Option<(archive::Written, Option<u64>)>> {
+        if let Ok(file) = fs_err::File::open(lies_at) {
+            let mut stored = Hashed::blob(file, part.length);
+            if let Ok(written) = self.write_rest(&mut stored, rest, sink)
+                && stored.check(part.blob).is_ok()
+            {
+                return Ok(Some((written, Some(part.length))));
+            }
+        }
+        match self.store.repository.open_part(lies_at, part) {
+            Ok(stored) => Ok(Some((self.write_rest(stored, rest, sink)?, None))),
+            Err(_) => Ok(None),
+        }
+    }
+
     fn write_rest(
         &mut self,
-        stored: Box<dyn Read + Send>,
-        survey: &Survey,
-        resume: &Resume,
-        staged: &StageFiles,
+        stored: impl Read,
+        Rest { survey, resume, history }: Rest<'_>,
+        sink: &mut StageSink<'_>,
     ) -> Result<archive::Written> {
-        let from = resume.boundary.saturating_sub(HISTORY as u64).max(resume.start);
-        let history = self.source.read_range(from, resume.boundary)?;
         let rest = self.source.read_from(resume.boundary, self.store.progress)?;
-        let last_part = archive::Stored { file: stored, resume, history: &history };
+        let last_part = archive::Stored { file: stored, resume, history };
         let mut crc = crc32fast::Hasher::new();
         let observe = &mut |bytes: &[u8]| crc.update(bytes);
-        let written = archive::grow(last_part, rest, survey.length, &mut staged.sink(), observe)?;
+        let written = archive::grow(last_part, rest, survey.length, sink, observe)?;
         if written.length != survey.length || crc.finalize() != survey.crc_after_boundary {
             let path = self.source.path.display();
             bail!("`{path}` changed while it was read; the next run takes it");
@@ -340,12 +374,6 @@ impl Task<'_> {
         let start = entry.content.length.checked_sub(part.uncompressed)?;
         let file = repository.work_file(&repository.machine, &name);
         archive::inspect(&file, number, start).ok()?
-    }
-
-    /// A stored file whose bytes are surely the ledger's: from the work tree, else from git.
-    fn true_copy(&self, name: &str, part: &StoredPart) -> Result<Option<Box<dyn Read + Send>>> {
-        let repository = self.store.repository;
-        Ok(repository.open_part(&repository.work_file(&repository.machine, name), part).ok())
     }
 
     fn seen(&self, entry: &Entry) -> Entry {

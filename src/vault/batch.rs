@@ -12,16 +12,15 @@ use anyhow::{Context, Result, ensure};
 use super::branch::Move;
 use super::commit::CommitInfo;
 use super::entry::{Form, Packing};
-use super::object_id::{ObjectHasher, ObjectId, ObjectKind};
+use super::object_id::{Hashed, ObjectId, ObjectKind};
 use super::pack::PackWriter;
 use super::pack_folder::Active;
 use super::pack_list::Keep;
 use super::read::Head;
 use super::tree::{self, Edit, EditedTree, TreeEdits};
 use super::{Step, Vault};
-use deltas::Hashed;
 
-pub use growth::{Grown, Previous};
+pub use growth::{Grown, Previous, Shared};
 
 /// The active pack is copied at each sync, so it is frozen when it gets larger than this.
 pub(super) const ACTIVE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -91,8 +90,7 @@ impl Batch<'_> {
             return Ok(());
         }
         let file = fs_err::File::open(path)?;
-        let hasher = ObjectHasher::new(ObjectKind::Blob, length);
-        let content = Hashed { source: file.take(length), hasher };
+        let content = Hashed::blob(file.take(length), length);
         let form = Form::Whole(ObjectKind::Blob);
         self.writer
             .add(id, form, Packing::Stored, length, content, |content| content.check(id))

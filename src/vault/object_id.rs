@@ -35,6 +35,17 @@ impl ObjectId {
     /// # Errors
     /// As the file system says, with the path; also where the file changes while it is read.
     pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
+        Self::of_observed_file(path, &mut |_| {})
+    }
+
+    /// The same, while `observe` sees the bytes as they pass.
+    ///
+    /// # Errors
+    /// As [`Self::of_file`].
+    pub fn of_observed_file(
+        path: &Path,
+        observe: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<(Self, u64)> {
         let mut file = fs_err::File::open(path)?;
         let length = file.metadata()?.len();
         let mut hasher = ObjectHasher::new(ObjectKind::Blob, length);
@@ -46,6 +57,7 @@ impl ObjectId {
                 break;
             }
             hasher.update(&buffer[..count]);
+            observe(&buffer[..count]);
             read += count as u64;
         }
         if read == length {
@@ -123,6 +135,40 @@ impl ObjectHasher {
 
     pub(super) fn finish(self) -> ObjectId {
         ObjectId(self.0.finalize().into())
+    }
+}
+
+/// Hashes what is read through it.
+pub struct Hashed<R> {
+    source: R,
+    hasher: ObjectHasher,
+}
+
+impl<R> Hashed<R> {
+    /// Reads a blob of so many bytes.
+    #[must_use]
+    pub fn blob(source: R, length: u64) -> Self {
+        Self { source, hasher: ObjectHasher::new(ObjectKind::Blob, length) }
+    }
+
+    /// Tells whether all that was read is this blob.
+    ///
+    /// A source that ended early gives another hash, because the length is hashed too.
+    ///
+    /// # Errors
+    /// Where it is another one.
+    pub fn check(self, id: ObjectId) -> Result<()> {
+        let found = self.hasher.finish();
+        ensure!(found == id, "its bytes are no longer those that were hashed before");
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
     }
 }
 

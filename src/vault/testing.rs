@@ -79,7 +79,7 @@ impl Sandbox {
         let mut batch = self.vault.begin()?;
         let (full, id, length) = self.write(path, new);
         let previous = self.previous(old);
-        batch.add_grown(Grown { path: &full, id, length, previous: &previous })?;
+        batch.add_grown(Grown { path: &full, id, length, previous: &previous, shared: None })?;
         let mut edits = TreeEdits::new();
         edits.put(path, id, FileMode::Plain);
         let commit = batch.commit(&edits, &at(time))?;

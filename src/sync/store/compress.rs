@@ -1,7 +1,6 @@
 //! Source bytes to staged files: compressed or as they are, read back before they count.
 
 use std::io;
-use std::path::Path;
 
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
@@ -12,15 +11,13 @@ use crate::archive::{self, Part, Resume, Written};
 use crate::repository::layout::{EntryPath, Form, form};
 use crate::repository::ledger::{Content, Hash, StoredPart, oversized};
 use crate::repository::revision::{Origin, Staged};
-use crate::repository::stage::StageFiles;
+use crate::repository::stage::{StageFiles, StageSink};
 use crate::source::Kind;
 use crate::transcript::Scanner;
-use crate::vault::{FileMode, ObjectId, Previous};
+use crate::vault::{FileMode, ObjectId, Previous, Shared};
 
 /// A plain file above this many bytes is compressed, in parts that any host takes.
 const LARGEST_PLAIN: u64 = 64 << 20;
-/// An appended stretch up to this size is read back alone; beyond it the whole archive is.
-const SHORT_TAIL: u64 = 4 << 20;
 
 /// A content that was made, and what puts it into the repository.
 pub(super) struct Made {
@@ -33,10 +30,12 @@ pub(super) struct Made {
 pub(super) struct Growth<'a> {
     /// The last part before.
     pub previous: Previous,
+    /// The length of that one's file, where all of its bytes were hashed as they were copied.
+    pub hashed: Option<u64>,
     /// Where compression went on.
     pub resume: &'a Resume,
-    /// CRC-32 of the bytes after the boundary.
-    pub crc: u32,
+    /// The plain bytes before.
+    pub history: &'a [u8],
 }
 
 impl Store<'_> {
@@ -68,7 +67,8 @@ impl Store<'_> {
         let files = StageFiles::new(&self.stage);
         let limit = source.stat.size;
         let reader = source.read_from(0, self.progress)?;
-        let written = archive::write(reader, limit, &mut files.sink(), &mut |bytes: &[u8]| {
+        let mut sink = files.sink();
+        let written = archive::write(reader, limit, &mut sink, &mut |bytes: &[u8]| {
             hasher.update(bytes);
             if let Some(scanner) = &mut scanner {
                 scanner.feed(bytes);
@@ -77,7 +77,13 @@ impl Store<'_> {
         let mut content = content_of(source, hasher, written.length, Form::Sectioned);
         content.at = at;
         content.session = scanner.map(Scanner::finish);
-        let steps = finish_parts(path, &mut content, &files, &written, None)?;
+        let steps = finish_parts(
+            path,
+            &mut content,
+            Staging { files: &files, sink: &sink },
+            &written,
+            None,
+        )?;
         Ok(Made { content, steps, resume: Some(written.resume) })
     }
 
@@ -101,11 +107,18 @@ impl Store<'_> {
     }
 }
 
+/// Where an archive was written.
+#[derive(Clone, Copy)]
+pub(super) struct Staging<'a> {
+    pub files: &'a StageFiles,
+    pub sink: &'a StageSink<'a>,
+}
+
 /// Reads back what was written, and adds it to the content's parts.
 pub(super) fn finish_parts(
     path: &EntryPath,
     content: &mut Content,
-    files: &StageFiles,
+    staging: Staging<'_>,
     written: &Written,
     growth: Option<&Growth<'_>>,
 ) -> Result<Vec<Step>> {
@@ -114,40 +127,59 @@ pub(super) fn finish_parts(
     let mut staged = Vec::new();
     for (part, number) in written.parts.iter().zip(written.first_part..) {
         let growth = growth.filter(|_| number == written.first_part);
-        let file = files.path(number);
-        read_back(&file, part, growth)?;
-        let (id, length) = ObjectId::of_file(&file)?;
+        let common = growth.map_or(0, |_| written.common);
+        let back = read_back(staging, number, part, growth, common)?;
+        let ReadBack { id, length, crc_of_rest } = back;
         let origin = growth.map_or(Origin::New, |growth| Origin::Grown {
             previous: growth.previous.clone(),
-            common: written.common,
+            common,
+            shared: growth.hashed.map(|base_length| Shared { base_length, common, crc_of_rest }),
         });
         content.parts.push(StoredPart::new(length, part.length, id));
-        staged.push(Staged { path: file, id, length, origin });
+        staged.push(Staged { path: staging.files.path(number), id, length, origin });
     }
     let names = content.files(path).into_iter().skip(first);
     let put = |((name, _), staged)| Step::Put { name, staged, mode: FileMode::Plain };
     Ok(names.zip(staged).map(put).collect())
 }
 
-/// A session counts as backed up once its new bytes were read back from where they lie.
-fn read_back(file: &Path, part: &Part, growth: Option<&Growth<'_>>) -> Result<()> {
-    let is_true = match growth {
-        Some(growth) if appended(part, growth) <= SHORT_TAIL => {
-            let length = usize::try_from(appended(part, growth))?;
-            let tail = archive::read_tail(file, length)?;
-            tail.len() >= length && crc32fast::hash(&tail[tail.len() - length..]) == growth.crc
-        }
-        _ => archive::check(file)? == *part,
-    };
-    if !is_true {
-        bail!("`{}` does not read back as it was written", file.display());
-    }
-    Ok(())
+/// A file as it was found where it was written.
+struct ReadBack {
+    id: ObjectId,
+    length: u64,
+    /// CRC-32 of the bytes that it does not have in common with the one before.
+    crc_of_rest: u32,
 }
 
-/// Uncompressed bytes of a grown part after the boundary.
-fn appended(part: &Part, growth: &Growth<'_>) -> u64 {
-    part.length.saturating_sub(growth.resume.boundary - growth.resume.start)
+/// A session counts as backed up once its new bytes were read back from where they lie.
+///
+/// What was copied must be what was written; what was compressed must also inflate to the source's
+/// bytes.
+fn read_back(
+    staging: Staging<'_>,
+    number: u32,
+    part: &Part,
+    growth: Option<&Growth<'_>>,
+    common: u64,
+) -> Result<ReadBack> {
+    let file = staging.files.path(number);
+    let inflates = match growth {
+        Some(growth) => archive::check_rest(&file, growth.resume, growth.history, part)?,
+        None => archive::check(&file)? == *part,
+    };
+    let (mut of_common, mut of_rest) = <(crc32fast::Hasher, crc32fast::Hasher)>::default();
+    let mut left = common;
+    let (id, length) = ObjectId::of_observed_file(&file, &mut |bytes| {
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        of_common.update(&bytes[..count]);
+        of_rest.update(&bytes[count..]);
+        left -= count as u64;
+    })?;
+    of_common.combine(&of_rest);
+    if !inflates || staging.sink.sum(number) != Some(of_common.finalize()) {
+        bail!("`{}` does not read back as it was written", file.display());
+    }
+    Ok(ReadBack { id, length, crc_of_rest: of_rest.finalize() })
 }
 
 fn content_of(source: &SourceFile, hasher: Sha256, length: u64, form: Form) -> Content {

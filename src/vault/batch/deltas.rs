@@ -1,14 +1,14 @@
 //! How an object of a batch is stored: whole, or as a delta on one in the same pack.
 
-use std::io::{self, Read};
+use std::io::Read;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::{ACTIVE_LIMIT, Batch, DEPTH_LIMIT};
 use crate::vault::content::Content;
 use crate::vault::delta;
 use crate::vault::entry::{self, Form, Packing};
-use crate::vault::object_id::{ObjectHasher, ObjectId, ObjectKind};
+use crate::vault::object_id::{ObjectId, ObjectKind};
 
 impl Batch<'_> {
     pub(super) fn add_whole(&mut self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<()> {
@@ -84,28 +84,5 @@ impl Batch<'_> {
             Some(active) if self.writer.form(id).is_none() => Box::new(active.pack.raw(id)?),
             _ => Box::new(self.writer.raw(id)?),
         })
-    }
-}
-
-/// Hashes what is read through it.
-pub(super) struct Hashed<R> {
-    pub(super) source: R,
-    pub(super) hasher: ObjectHasher,
-}
-
-impl<R> Hashed<R> {
-    /// A source that ended early gives another hash, because the length is hashed too.
-    pub(super) fn check(self, id: ObjectId) -> Result<()> {
-        let found = self.hasher.finish();
-        ensure!(found == id, "its bytes are no longer those that were hashed before");
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
     }
 }

@@ -34,7 +34,7 @@ fn grow(sandbox: &Sandbox, older: OlderFile, old: &[u8], new: &[u8], time: &str)
     let previous = older.previous(sandbox, old);
     let mut batch = sandbox.vault.begin().unwrap();
     let (path, id, length) = sandbox.write("s", new);
-    batch.add_grown(Grown { path: &path, id, length, previous: &previous }).unwrap();
+    batch.add_grown(Grown { path: &path, id, length, previous: &previous, shared: None }).unwrap();
     let mut edits = TreeEdits::new();
     edits.put("s", id, FileMode::Plain);
     batch.commit(&edits, &at(time)).unwrap();

@@ -47,15 +47,17 @@ fn a_wrong_claim_of_growth_is_stored_whole() {
     let mut batch = sandbox.vault.begin().unwrap();
     let (path, id, length) = sandbox.write("a", &new);
     let previous = sandbox.previous(&old);
-    batch.add_grown(Grown { path: &path, id, length, previous: &previous }).unwrap();
+    batch.add_grown(Grown { path: &path, id, length, previous: &previous, shared: None }).unwrap();
     let longer = [&new[..], b"!"].concat();
     let (path, longer_id, length) = sandbox.write("b", &longer);
     let mut lost = sandbox.previous(&old);
     lost.id = ObjectId::of_bytes(b"lost");
-    batch.add_grown(Grown { path: &path, id: longer_id, length, previous: &lost }).unwrap();
+    batch
+        .add_grown(Grown { path: &path, id: longer_id, length, previous: &lost, shared: None })
+        .unwrap();
     let other_id = ObjectId::of_bytes(b"?");
     let previous = sandbox.previous(&new);
-    let grown = Grown { path: &path, id: other_id, length, previous: &previous };
+    let grown = Grown { path: &path, id: other_id, length, previous: &previous, shared: None };
     assert!(batch.add_grown(grown).is_err());
     let mut edits = TreeEdits::new();
     edits.put("a", id, FileMode::Plain);
