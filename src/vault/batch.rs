@@ -126,12 +126,14 @@ impl Batch<'_> {
             return Ok(None);
         }
         self.check_blobs(edits)?;
-        let placement = self.placement(info);
+        let mut placement = self.placement(info);
         self.joins_active = placement == Placement::Join;
         let commit = self.add_commit(&edited, head.as_ref(), info)?;
-        match placement {
-            Placement::Join => self.copy_active()?,
-            Placement::Start | Placement::Alone => self.add_missing_bases()?,
+        if placement == Placement::Join && !self.copy_active()? {
+            placement = Placement::Start;
+        }
+        if placement != Placement::Join {
+            self.add_missing_bases()?;
         }
         let from = head.map(|head| head.commit);
         self.finish(placement, from, commit, info)?;
@@ -224,16 +226,27 @@ impl Batch<'_> {
         if self.active.as_ref().is_some_and(fits) { Placement::Join } else { Placement::Start }
     }
 
-    fn copy_active(&mut self) -> Result<()> {
+    /// Copies what the active pack has behind the new objects, and checks it on the way. False where
+    /// that pack is damaged: it is set aside, and this one does without.
+    fn copy_active(&mut self) -> Result<bool> {
         let Some(active) = &mut self.active else {
-            return Ok(());
+            return Ok(true);
         };
-        for id in active.pack.ids_by_offset() {
-            if self.writer.form(id).is_none() {
-                self.writer.copy(&mut active.pack, id)?;
-            }
+        let mut ids = active.pack.ids_by_offset();
+        ids.retain(|id| self.writer.form(*id).is_none());
+        self.writer.expect_only(ids.len())?;
+        let begins_at = self.writer.size();
+        let mut copies = ids.into_iter().map(|id| self.writer.copy(&mut active.pack, id));
+        let Err(error) = copies.try_for_each(|copied| copied) else { return Ok(true) };
+        // It may as well be the new pack that could not be written.
+        if active.pack.verify().is_ok() {
+            return Err(error);
         }
-        Ok(())
+        self.writer.cut_back(begins_at)?;
+        self.vault.packs()?.set_aside(&active.pack.name)?;
+        self.vault.warn(format!("set a damaged pack aside: {error:#}"));
+        self.active = None;
+        Ok(false)
     }
 
     /// Adds the whole base of each delta whose base stayed in another pack.

@@ -21,7 +21,7 @@ pub(super) const TEMPORARY_INDEX: &str = "tmp_idx_claude-backup-";
 /// A pack that is being written into a temporary file, which is gone if this is dropped.
 pub(super) struct PackWriter {
     folder: PathBuf,
-    out: BufWriter<NamedTempFile>,
+    out: BufWriter<Summed>,
     end: u64,
     entries: BTreeMap<ObjectId, Written>,
 }
@@ -46,7 +46,8 @@ pub(super) struct FinishedPack {
 impl PackWriter {
     /// Starts a pack in git's folder of packs.
     pub(super) fn create(folder: &Path) -> Result<Self> {
-        let mut out = BufWriter::with_capacity(256 * 1024, temporary(folder, TEMPORARY_PACK)?);
+        let file = Summed { file: temporary(folder, TEMPORARY_PACK)?, sum: None };
+        let mut out = BufWriter::with_capacity(256 * 1024, file);
         out.write_all(b"PACK\0\0\0\x02\0\0\0\0").context("failed to start a pack")?;
         Ok(Self { folder: folder.into(), out, end: PACK_HEADER, entries: BTreeMap::new() })
     }
@@ -110,18 +111,44 @@ impl PackWriter {
         let entry = *self.entries.get(&id).context("an object that is not in this pack")?;
         self.out.flush()?;
         // A handle of its own, so that writing goes on where it was.
-        let mut file = self.out.get_ref().reopen()?;
+        let mut file = self.out.get_ref().file.reopen()?;
         file.seek(SeekFrom::Start(entry.offset))?;
         Ok(file.take(entry.length))
     }
 
+    /// Forgets all entries behind the first `size` bytes of them.
+    pub(super) fn cut_back(&mut self, size: u64) -> Result<()> {
+        self.end = PACK_HEADER + size;
+        let end = self.end;
+        self.entries.retain(|_, entry| entry.offset < end);
+        self.out.seek(SeekFrom::Start(self.end))?;
+        let file = self.out.get_mut();
+        file.sum = None;
+        Ok(file.file.as_file().set_len(self.end)?)
+    }
+
+    /// Says that so many entries more will come, and no others: from now on the pack's sum is taken
+    /// as it is written, and need not be read for it at the end.
+    pub(super) fn expect_only(&mut self, more: usize) -> Result<()> {
+        self.write_count(self.entries.len() + more)?;
+        let file = self.out.get_mut();
+        file.sum = Some(sum_of(file.file.as_file_mut(), self.end)?);
+        Ok(())
+    }
+
     /// Completes the pack and makes it and its index durable.
     pub(super) fn finish(mut self) -> Result<FinishedPack> {
-        let count = u32::try_from(self.entries.len()).context("too many objects for one pack")?;
-        self.out.seek(SeekFrom::Start(PACK_HEADER - 4))?;
-        self.out.write_all(&count.to_be_bytes())?;
-        let mut pack = self.out.into_inner().map_err(|error| error.into_error())?;
-        let sum = sum_of(pack.as_file_mut(), self.end).context("failed to read a new pack")?;
+        self.out.flush()?;
+        let sum = match self.out.get_mut().sum.take() {
+            Some(sum) if self.count_is_right()? => sum,
+            _ => {
+                self.write_count(self.entries.len())?;
+                let file = self.out.get_mut().file.as_file_mut();
+                sum_of(file, self.end).context("failed to read a new pack")?
+            }
+        };
+        let sum: [u8; 20] = sum.finalize().into();
+        let mut pack = self.out.into_inner().map_err(|error| error.into_error())?.file;
         pack.write_all(&sum)?;
         pack.as_file().sync_all()?;
         let entries: Vec<Indexed> = self
@@ -136,6 +163,26 @@ impl PackWriter {
         Ok(FinishedPack { name, pack, index })
     }
 
+    /// Puts the number of entries into the header; the file is at its end again.
+    fn write_count(&mut self, count: usize) -> Result<()> {
+        let count = u32::try_from(count).context("too many objects for one pack")?;
+        self.out.get_mut().sum = None;
+        self.out.seek(SeekFrom::Start(PACK_HEADER - 4))?;
+        self.out.write_all(&count.to_be_bytes())?;
+        self.out.seek(SeekFrom::Start(self.end))?;
+        Ok(())
+    }
+
+    /// True where the header has the number of the entries that there are.
+    fn count_is_right(&mut self) -> Result<bool> {
+        let file = &mut self.out.get_mut().file;
+        let mut count = [0; 4];
+        file.seek(SeekFrom::Start(PACK_HEADER - 4))?;
+        file.read_exact(&mut count)?;
+        file.seek(SeekFrom::Start(self.end))?;
+        Ok(u32::from_be_bytes(count) as usize == self.entries.len())
+    }
+
     fn keep(&mut self, id: ObjectId, form: Form, written: Result<(u64, u32)>) -> Result<()> {
         match written {
             Ok((length, crc)) => {
@@ -144,8 +191,8 @@ impl PackWriter {
                 Ok(())
             }
             Err(error) => {
-                self.out.seek(SeekFrom::Start(self.end))?;
-                self.out.get_ref().as_file().set_len(self.end)?;
+                let size = self.size();
+                self.cut_back(size)?;
                 Err(error)
             }
         }
@@ -159,8 +206,34 @@ fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile> {
         .with_context(|| format!("failed to write in `{}`", folder.display()))
 }
 
+/// The file of a pack; what is written to its end is summed up once that makes sense.
+struct Summed {
+    file: NamedTempFile,
+    sum: Option<Sha1>,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        if let Some(sum) = &mut self.sum {
+            sum.update(&bytes[..count]);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Summed {
+    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
+        self.file.seek(place)
+    }
+}
+
 /// The SHA-1 of the first `length` bytes; the file is then at its end.
-fn sum_of(file: &mut std::fs::File, length: u64) -> io::Result<[u8; 20]> {
+fn sum_of(file: &mut std::fs::File, length: u64) -> io::Result<Sha1> {
     file.seek(SeekFrom::Start(0))?;
     let mut sha = Sha1::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -171,5 +244,5 @@ fn sum_of(file: &mut std::fs::File, length: u64) -> io::Result<[u8; 20]> {
         sha.update(&buffer[..wanted]);
         left -= wanted as u64;
     }
-    Ok(sha.finalize().into())
+    Ok(sha)
 }

@@ -184,12 +184,17 @@ impl PackFolder {
         Ok(())
     }
 
-    /// Reads the candidates; of several, the one that has all of another takes its place.
+    /// Opens the candidates; of several, the one that has all of another takes its place.
+    ///
+    /// Where there are several, each byte of them is checked. One alone is checked as it is copied.
     fn choose_active(&self, candidates: Vec<(String, NaiveDate)>) -> Result<Mended> {
         let mut mended = Mended::default();
         let mut readable = Vec::new();
+        let is_alone = candidates.len() == 1;
         for (name, since) in candidates {
-            match self.open_checked(&name) {
+            let checked =
+                |mut pack: PackFile| if is_alone { Ok(pack) } else { pack.verify().map(|()| pack) };
+            match PackFile::open(&self.folder, &name).and_then(checked) {
                 Ok(pack) => readable.push(Active { pack, since }),
                 Err(error) => {
                     self.set_aside(&name)?;
@@ -211,12 +216,6 @@ impl PackFolder {
         }
         mended.active = readable.pop();
         Ok(mended)
-    }
-
-    fn open_checked(&self, name: &str) -> Result<PackFile> {
-        let mut pack = PackFile::open(&self.folder, name)?;
-        pack.verify()?;
-        Ok(pack)
     }
 
     /// Removes a pack: its index first, so nobody looks for its objects there, its `.keep` last.

@@ -48,7 +48,8 @@ impl Batch<'_> {
         if self.form(root) != Some(Form::Whole(kind)) || bytes.len() as u64 > ACTIVE_LIMIT {
             return Ok(None);
         }
-        let old = self.content(base)?.to_vec();
+        // A base that cannot be read is no base; its pack is dealt with when it is copied.
+        let Ok(old) = self.content(base).map(|content| content.to_vec()) else { return Ok(None) };
         let delta = delta::encode(&old, bytes);
         let worth_it = delta.len() + 20 < bytes.len() / 2;
         let right = worth_it && delta::apply(&old, &delta)? == bytes;
