@@ -1,96 +1,30 @@
 #!/usr/bin/env python3
 """What a day of hourly backups sends, and what it costs, by each way of sending.
 
-    benches/hourly_push.py --corpus make_corpus.py [--binary target/release/claude-backup]
+    cargo build --release && benches/hourly_push.py [--binary target/release/claude-backup]
 
 Three machines live the same day on the same sessions: this program with the `git` transport, this
 program with libgit2, and a script that gzips whole sessions and runs `git add`, `commit`, `push`.
 Bytes are counted on the wire, by a proxy before a `git daemon` on loopback. CPU is user plus system
 of everything that runs on the machine's side; the remote's own work is not in it.
 
-The corpus script makes the sessions (`gen OUT`) and lets them grow (`append OUT --round N`); the
-same arguments must give the same bytes.
+Each machine's sessions are made and grown by `corpus.py` with the same seed, so by the same bytes.
 """
 import argparse
 import gzip
 import os
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-
-class Wire:
-    """A port that leads to another one and counts what clients send."""
-
-    def __init__(self, target):
-        self.sent = 0
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection(("127.0.0.1", self.target))
-            threading.Thread(target=self.pump, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.pump, args=(server, client, False), daemon=True).start()
-
-    def pump(self, source, sink, counts):
-        try:
-            while data := source.recv(1 << 16):
-                if counts:
-                    self.sent += len(data)
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
-class Remote:
-    """A bare repository behind a counting wire."""
-
-    def __init__(self, folder):
-        self.path = folder / "backup.git"
-        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", self.path], check=True)
-        subprocess.run(["git", "-C", self.path, "config", "gc.auto", "0"], check=True)
-        port = free_port()
-        programs = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
-        self.daemon = subprocess.Popen(
-            [f"{programs.stdout.strip()}/git-daemon", "--reuseaddr", "--export-all", "--enable=receive-pack",
-             f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}"],
-            stderr=subprocess.DEVNULL)
-        wait_for(port)
-        self.wire = Wire(port)
-        self.url = f"git://127.0.0.1:{self.wire.port}/backup.git"
-
-    def close(self):
-        self.daemon.kill()
-        self.daemon.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.01)
-    sys.exit("git daemon did not start")
+import corpus
+from measure import bytes_in
+from wire import Remote
 
 
 def cpu():
@@ -100,10 +34,6 @@ def cpu():
 
 def own_cpu():
     return time.process_time()
-
-
-def size_of(folder):
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink())
 
 
 class Ours:
@@ -184,7 +114,7 @@ def sizes(source):
     return {path: path.stat().st_size for path in source.rglob("*.jsonl")}
 
 
-def live(scheme, corpus, options):
+def live(scheme, options):
     source = scheme.home / ".claude"
     start, sent = cpu(), scheme.remote.wire.sent
     scheme.begin()
@@ -192,17 +122,14 @@ def live(scheme, corpus, options):
     rounds = []
     for hour in range(1, options.hours + 1):
         before = sizes(source)
-        subprocess.run(
-            [sys.executable, corpus, "append", source, "--active", str(options.active), "--include",
-             options.fixed, "--round", str(hour), "--seed", "42", "--roots", options.roots],
-            check=True, stdout=subprocess.DEVNULL)
+        corpus.grow(source, hour, options.active)
         floor = appended_gzip(source, before)
-        start, sent, disk = cpu(), scheme.remote.wire.sent, size_of(scheme.repository())
+        start, sent, disk = cpu(), scheme.remote.wire.sent, bytes_in(scheme.repository())
         wall, own = time.monotonic(), own_cpu()
         scheme.sync()
         own = own_cpu() - own if isinstance(scheme, Plain) else 0
         rounds.append((cpu() - start + own, scheme.remote.wire.sent - sent,
-                       size_of(scheme.repository()) - disk, time.monotonic() - wall, floor))
+                       bytes_in(scheme.repository()) - disk, time.monotonic() - wall, floor))
     check = subprocess.run(["git", "-C", scheme.remote.path, "fsck", "--full", "--strict"],
                            capture_output=True)
     if check.returncode != 0:
@@ -212,33 +139,28 @@ def live(scheme, corpus, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", required=True, type=Path)
     parser.add_argument("--binary", default="target/release/claude-backup", type=Path)
-    parser.add_argument("--sessions", default="300")
-    parser.add_argument("--bytes", default="300M")
-    parser.add_argument("--fixed", default="50M")
+    parser.add_argument("--sessions", default=300, type=int)
+    parser.add_argument("--bytes", default="300M", type=corpus.byte_count)
+    parser.add_argument("--fixed", default="50M", type=corpus.byte_count)
     parser.add_argument("--active", default=8, type=int)
     parser.add_argument("--hours", default=24, type=int)
-    parser.add_argument("--roots", default="/usr/share/doc:/usr/lib/python3", help="where the corpus takes its text from")
     options = parser.parse_args()
     binary = options.binary.resolve()
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        corpus = folder / "corpus"
-        subprocess.run(
-            [sys.executable, options.corpus, "gen", corpus, "--sessions", options.sessions, "--bytes",
-             options.bytes, "--fixed", options.fixed, "--seed", "42", "--roots", options.roots],
-            check=True, stdout=subprocess.DEVNULL)
+        sessions = folder / "sessions"
+        corpus.generate(sessions, options.sessions, options.bytes, [options.fixed])
         print(f"{'':12} {'first':>10} {'CPU s':>7} | a sync: {'sent KB':>9} {'of floor':>8} "
               f"{'.git KB':>9} {'CPU s':>7} {'wall s':>7}")
         for name in ("git", "libgit2", "plain"):
             home = folder / name
-            shutil.copytree(corpus, home / ".claude")
+            shutil.copytree(sessions, home / ".claude")
             (home / "remote").mkdir()
             remote = Remote(home / "remote")
             scheme = Plain(home, remote) if name == "plain" else Ours(name, binary, home, remote)
             try:
-                first, rounds = live(scheme, options.corpus, options)
+                first, rounds = live(scheme, options)
             finally:
                 remote.close()
             middle = [statistics.median(column) for column in zip(*rounds)]
