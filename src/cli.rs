@@ -17,6 +17,7 @@ use crate::commands::peek::PeekArgs;
 use crate::commands::restore::RestoreArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::sync::SyncArgs;
+use crate::commands::verify::VerifyArgs;
 use crate::commands::version::VersionReport;
 use crate::commands::versions::VersionsArgs;
 use crate::env::Env;
@@ -53,6 +54,7 @@ enum Command {
     Restore(Box<RestoreArgs>),
     Versions(VersionsArgs),
     Peek(PeekArgs),
+    Verify(VerifyArgs),
     Backend(BackendArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -67,6 +69,7 @@ impl Command {
             Self::Restore(args) => args.run(context),
             Self::Versions(args) => args.run(context),
             Self::Peek(args) => args.run(context),
+            Self::Verify(args) => args.run(context),
             Self::Backend(args) => args.run(context),
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),

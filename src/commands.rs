@@ -20,6 +20,7 @@ mod restore_words;
 mod saved;
 pub mod status;
 pub mod sync;
+pub mod verify;
 pub mod version;
 pub mod versions;
 mod which;

@@ -18,6 +18,7 @@ pub mod backend;
 pub mod restore;
 pub mod status;
 pub mod sync;
+pub mod verify;
 
 pub mod repository;
 

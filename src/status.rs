@@ -17,6 +17,7 @@ use crate::repository::settings;
 use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
+use crate::verify::Receipts;
 
 pub use self::push::{Copy, CopyState};
 
@@ -83,8 +84,8 @@ pub struct Status {
     pub push: Copy,
     /// Bytes of the whole git repository here.
     pub repository_bytes: u64,
-    /// How the last proof ended; nothing before there was one.
-    pub proof: Option<LastRun>,
+    /// What was given back on trial; nothing before there was a trial.
+    pub proof: Option<Proven>,
     /// Every machine in the backup.
     pub machines: Vec<MachineLine>,
 }
@@ -123,6 +124,20 @@ pub struct Part {
     pub size: String,
     /// The same in bytes.
     pub size_bytes: u64,
+}
+
+/// Which sessions were given back on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proven {
+    /// When the last trial was, RFC 3339.
+    pub at: String,
+    /// Sessions that came back at some time, of all machines.
+    pub proven: u64,
+    /// All sessions with a transcript.
+    pub sessions: u64,
+    /// When the one that was tried longest ago was.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// Sessions of all machines.
@@ -182,6 +197,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         machine_slug: repository.machine.to_string(),
         config: part(manifest.config.files, None, manifest.config.size_bytes),
         sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
+        proof: proven(repository, &index),
         index: IndexCount { sessions: index.len() as u64 },
         scheduler: "inactive".into(),
         schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
@@ -214,6 +230,16 @@ fn manifest(repository: &Repository, prepared: &Prepared) -> Result<Manifest> {
         manifest.machines = Some(lines.collect());
     }
     Ok(manifest)
+}
+
+fn proven(repository: &Repository, index: &[IndexEntry]) -> Option<Proven> {
+    let receipts = Receipts::load(repository);
+    let at = receipts.last.as_ref()?.at.clone();
+    let whole = index.iter().filter(|session| !session.without_transcript);
+    let names: Vec<String> =
+        whole.map(|session| format!("{}/{}", session.machine, session.uuid)).collect();
+    let (proven, since) = receipts.proven(names.iter().map(String::as_str));
+    Some(Proven { at, proven, sessions: names.len() as u64, since })
 }
 
 fn part(files: u64, projects: Option<u64>, size_bytes: u64) -> Part {

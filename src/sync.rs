@@ -10,7 +10,7 @@ mod totals;
 use anyhow::Result;
 use serde::Serialize;
 
-pub use self::apply::{acknowledge, apply, store_displaced};
+pub use self::apply::{acknowledge, apply, store_again, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
 pub use self::reunite::{is_contained_in, reunite};
 use self::survey::Checkpoints;

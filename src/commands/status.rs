@@ -85,6 +85,7 @@ impl StatusReport {
             let text = format!("Claude Code will delete {swept} within {days} days");
             fields.push(("sweep", Span::plain(text)));
         }
+        fields.extend(self.proof().map(|proof| ("proven", Span::plain(proof))));
         let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
         let others: Vec<String> = others
             .map(|line| format!("{} ({})", line.slug, count(line.session_count, "session")))
@@ -97,6 +98,15 @@ impl StatusReport {
 }
 
 impl StatusReport {
+    /// How many sessions came back on trial, and when the first of those was tried.
+    fn proof(&self) -> Option<String> {
+        let proof = self.status.proof.as_ref()?;
+        let sessions = count(proof.sessions, "session");
+        let since = proof.since.map(|time| when(time, self.env.now(), &self.env));
+        let since = since.map(|when| format!(", {when}")).unwrap_or_default();
+        Some(format!("{} of {sessions} restorable{since}", proof.proven))
+    }
+
     /// When the copy elsewhere was last equal, and by what it was sent.
     fn copy(&self) -> Option<String> {
         let copy = &self.status.push;

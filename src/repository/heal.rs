@@ -107,6 +107,19 @@ pub fn everything(repository: &Repository) -> Result<()> {
     healing.finish()
 }
 
+/// Makes these files, named from the root on, what the commit says they are.
+///
+/// # Errors
+/// Where git cannot be read or the folder cannot be written.
+pub fn put_back(repository: &Repository, names: Vec<String>) -> Result<()> {
+    let names = names.into_iter().map(|name| (name, None)).collect();
+    let mut healing = Healing::new(repository);
+    for (name, file) in healing.committed(&names)? {
+        healing.write(&name, &file)?;
+    }
+    healing.finish()
+}
+
 /// A commit on its way into the work tree and the index.
 struct Healing<'a> {
     repository: &'a Repository,

@@ -120,6 +120,33 @@ pub fn store_displaced(
     run.finish(Occasion::Beside).map(drop)
 }
 
+/// Stores the present bytes of these files anew: of what their lines speak of, no whole copy is left.
+/// Their versions stay.
+///
+/// # Errors
+/// Where one cannot be read or stored; then nothing has changed.
+pub fn store_again(
+    repository: &Repository,
+    files: Vec<Found>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
+    let store = Store::new(repository, progress)?;
+    for found in files {
+        let before = run.revision.entry(&found.path)?.cloned();
+        let mut new = store.store(&Job { found, entry: None, known: None })?;
+        if let (Some(before), Some(entry)) = (before, &mut new.entry) {
+            entry.first_seen = before.first_seen;
+            entry.versions = before.versions;
+            entry.acknowledged = before.acknowledged;
+            run.cache.files.insert(entry.path.as_str().to_owned(), new.known.clone());
+        }
+        run.learned = Learned::Something;
+        run.place(new)?;
+    }
+    run.finish(Occasion::Beside).map(drop)
+}
+
 /// Remembers that the user knows of the messages that a session's current content lacks.
 ///
 /// # Errors

@@ -32,5 +32,6 @@ mod source;
 mod status;
 mod sync;
 mod user_git;
+mod verify;
 mod versions;
 mod witness;

@@ -1,0 +1,111 @@
+//! Whether the backup holds: what is stored is looked at, read to its end, or given back on trial.
+
+mod contents;
+mod problem;
+mod proof;
+mod receipts;
+mod repair;
+mod share;
+mod structure;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde::Serialize;
+
+pub use self::problem::{Problem, ProblemKind};
+pub use self::receipts::{Proof, Receipts};
+pub use self::repair::{Origin, Repaired, mended, repair};
+pub use self::share::Share;
+use crate::error::{ErrorKind, Failure};
+use crate::progress::Progress;
+use crate::repository::Repository;
+use crate::repository::ledger::Entry;
+use crate::session::MachineSlug;
+use crate::source::Roots;
+
+/// How closely the backup is looked at; each depth has all of those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Every line has its files, in the work tree and in git, and every file its line.
+    #[default]
+    Structure,
+    /// Every archive inflates to the bytes that its line promises, here and in git.
+    Read,
+    /// Every session is given back into an empty folder and compared with the source.
+    Proof,
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Machines.
+    pub machines: u64,
+    /// Ledger lines.
+    pub files: u64,
+    /// Transcripts among them.
+    pub sessions: u64,
+    /// Stored bytes that were read; 0 where only names and sizes were looked at.
+    pub bytes: u64,
+}
+
+/// What a look at the backup found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Found {
+    /// What was looked at.
+    pub checked: Checked,
+    /// What is wrong, sorted by machine and path.
+    pub problems: Vec<Problem>,
+    /// What was given back on trial, where that was asked for.
+    pub proof: Option<Proof>,
+}
+
+/// A line and whose it is.
+struct Line {
+    machine: MachineSlug,
+    entry: Entry,
+}
+
+/// Looks at a share of what is stored, as closely as asked.
+///
+/// # Errors
+/// Where the repository cannot be read at all, or the user stopped it.
+pub fn verify(
+    repository: &Repository,
+    roots: &Roots,
+    depth: Depth,
+    share: Share,
+    progress: &dyn Progress,
+) -> Result<Found> {
+    let mut found = Found::default();
+    let mut lines = Vec::new();
+    for machine in repository.machines()? {
+        let all = structure::check(repository, &machine, &mut found.problems)?;
+        found.checked.machines += 1;
+        lines.extend(all.into_iter().filter(|line| share.has(line)));
+    }
+    found.checked.files = lines.len() as u64;
+    found.checked.sessions = lines.iter().filter(|line| line.is_session()).count() as u64;
+    if depth >= Depth::Read {
+        found.checked.bytes = contents::read(repository, &lines, &mut found.problems, progress)?;
+    }
+    if depth >= Depth::Proof {
+        let failed: BTreeSet<_> = found.problems.iter().map(Problem::place).collect();
+        let tried = proof::try_out(repository, roots, &lines, &failed, progress)?;
+        found.problems.extend(tried.problems);
+        found.proof = Some(tried.proof);
+    }
+    found.problems.sort_by_key(Problem::place);
+    found.problems.dedup_by_key(|problem| (problem.place(), problem.kind));
+    Ok(found)
+}
+
+impl Line {
+    fn is_session(&self) -> bool {
+        self.entry.kind == crate::source::Kind::Transcript
+    }
+}
+
+fn stopped() -> anyhow::Error {
+    Failure::new(ErrorKind::Interrupted, "stopped; nothing was changed").into()
+}

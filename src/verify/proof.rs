@@ -1,0 +1,185 @@
+//! Giving everything back into an empty folder, and comparing it with what the source still has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use super::{Line, Problem, ProblemKind, Proof, receipts, stopped};
+use crate::progress::{Progress, Silent};
+use crate::repository::Repository;
+use crate::repository::layout::EntryPath;
+use crate::repository::ledger::Hash;
+use crate::restore::{self, Item, RestorePlan, State, Times};
+use crate::source::{Roots, Scope};
+use crate::sync::{self, Change, Reading};
+
+/// So many bytes are given back before what was is compared and removed.
+const AT_ONCE: u64 = 256 << 20;
+
+/// What a trial gave.
+pub(super) struct Tried {
+    pub(super) proof: Proof,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Gives the present content of these lines back, except those that failed before.
+pub(super) fn try_out(
+    repository: &Repository,
+    roots: &Roots,
+    lines: &[Line],
+    failed: &BTreeSet<(String, String)>,
+    progress: &dyn Progress,
+) -> Result<Tried> {
+    let scratch =
+        tempfile::Builder::new().prefix("proof-").tempdir_in(repository.vault.private_dir()?)?;
+    let mut trial = Trial {
+        repository,
+        scratch: scratch.path(),
+        live: live_files(repository, roots)?,
+        problems: Vec::new(),
+        proven: BTreeSet::new(),
+        compared: 0,
+    };
+    let bytes = lines.iter().map(|line| line.entry.content.length).sum();
+    progress.start("giving back on trial", lines.len() as u64, bytes);
+    let is_sound = |line: &&Line| !failed.contains(&line.place());
+    let mut waiting: Vec<&Line> = Vec::new();
+    for line in lines.iter().filter(is_sound) {
+        waiting.push(line);
+        if waiting.iter().map(|line| line.entry.content.length).sum::<u64>() >= AT_ONCE {
+            trial.give_back(&std::mem::take(&mut waiting), progress)?;
+        }
+    }
+    trial.give_back(&waiting, progress)?;
+    progress.finish();
+    let Trial { problems, proven, compared, .. } = trial;
+    let tried = lines.iter().filter(|line| line.is_session()).count() as u64;
+    let at = receipts::now(repository);
+    let proof = Proof { at, proven: proven.len() as u64, tried, compared, ..Proof::default() };
+    super::receipts::remember(repository, &proof, proven)?;
+    Ok(Tried { proof, problems })
+}
+
+struct Trial<'a> {
+    repository: &'a Repository,
+    scratch: &'a Path,
+    /// Files of this machine that look as they did at the last backup, by stored name.
+    live: BTreeMap<String, PathBuf>,
+    problems: Vec<Problem>,
+    proven: BTreeSet<String>,
+    compared: u64,
+}
+
+impl Trial<'_> {
+    fn give_back(&mut self, lines: &[&Line], progress: &dyn Progress) -> Result<()> {
+        let plan = RestorePlan {
+            items: lines.iter().map(|line| self.item(line)).collect(),
+            times: Times::default(),
+        };
+        let outcome = restore::apply(self.repository, &plan, &Silent)?;
+        let failures: BTreeMap<&str, &str> =
+            outcome.failures.iter().map(|f| (f.path.as_str(), f.error.as_str())).collect();
+        let fates: Vec<Fate> = lines
+            .par_iter()
+            .zip(&plan.items)
+            .map(|(line, item)| {
+                let fate = self.fate(line, item, &failures);
+                progress.advance(1, item.content.length);
+                fate
+            })
+            .collect();
+        lines.iter().zip(fates).for_each(|(line, fate)| self.take(line, fate));
+        for item in &plan.items {
+            crate::fs::remove_if_exists(&item.target)?;
+        }
+        if progress.interrupted() { Err(stopped()) } else { Ok(()) }
+    }
+
+    fn item(&self, line: &Line) -> Item {
+        let (machine, entry) = (line.machine.clone(), line.entry.clone());
+        let content = entry.content.clone();
+        let target = self.scratch.join(machine.as_str()).join(entry.path.to_source());
+        Item { machine, entry, content, target, state: State::Free, seen: None }
+    }
+
+    fn fate(&self, line: &Line, item: &Item, failures: &BTreeMap<&str, &str>) -> Fate {
+        if let Some(error) = failures.get(item.target.display().to_string().as_str()) {
+            return Fate::Failed((*error).to_owned());
+        }
+        let live = self.live.get(line.entry.path.as_str());
+        let live = live.filter(|_| line.machine == self.repository.machine);
+        let Some(live) = live else { return Fate::Back };
+        match fs_err::File::open(live).and_then(Hash::of) {
+            Ok((hash, _)) if hash == item.content.sha256 => Fate::Compared,
+            // It went away or on while it was looked at: the next backup sees to it.
+            Err(_) => Fate::Back,
+            Ok((_, length)) if length != item.content.length => Fate::Back,
+            Ok(_) => Fate::Changed,
+        }
+    }
+
+    fn take(&mut self, line: &Line, fate: Fate) {
+        let problem = match fate {
+            Fate::Failed(error) => Some((ProblemKind::NotRestorable, error)),
+            Fate::Changed => {
+                let error = "the source has other bytes, of the same length and time";
+                Some((ProblemKind::ChangedUnnoticed, error.to_owned()))
+            }
+            Fate::Compared => {
+                self.compared += u64::from(line.is_session());
+                None
+            }
+            Fate::Back => None,
+        };
+        let came_back = !matches!(problem, Some((ProblemKind::NotRestorable, _)));
+        if let Some(id) = line.entry.path.session().filter(|_| came_back && line.is_session()) {
+            self.proven.insert(format!("{}/{id}", line.machine));
+        }
+        if let Some((kind, error)) = problem {
+            self.problems.push(Problem::new(&line.machine, line.entry.path.as_str(), kind, error));
+        }
+    }
+}
+
+/// What became of one file.
+enum Fate {
+    /// It came back.
+    Back,
+    /// It came back, and the source has the same.
+    Compared,
+    /// It came back, and the source has something else without saying so.
+    Changed,
+    /// It did not come back.
+    Failed(String),
+}
+
+impl Line {
+    fn place(&self) -> (String, String) {
+        (self.machine.to_string(), self.entry.path.as_str().to_owned())
+    }
+}
+
+/// The files that no sync would read again, by stored name.
+fn live_files(repository: &Repository, roots: &Roots) -> Result<BTreeMap<String, PathBuf>> {
+    let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
+    let mut files: BTreeMap<String, PathBuf> = prepared
+        .listing
+        .files
+        .iter()
+        .map(|file| {
+            (EntryPath::from_source(&file.relative, file.kind).to_string(), file.path.clone())
+        })
+        .collect();
+    for change in &prepared.plan.changes {
+        match change {
+            Change::Add(found) | Change::Grow(found) | Change::Compare(found) => {
+                files.remove(found.path.as_str());
+            }
+            Change::Move { to, .. } => drop(files.remove(to.path.as_str())),
+            Change::GoneAtSource(_) => {}
+        }
+    }
+    Ok(files)
+}

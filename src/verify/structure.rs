@@ -1,0 +1,110 @@
+//! Every line has its files, and every file its line.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::{Line, Problem, ProblemKind};
+use crate::repository::Repository;
+use crate::repository::layout::machine_folder;
+use crate::repository::ledger::{Ledger, StoredPart};
+use crate::session::MachineSlug;
+use crate::vault::ObjectId;
+
+/// Files of a machine's folder that are no stored content.
+const PLUMBING: [&str; 2] = ["manifest.json", ".gitattributes"];
+
+/// Checks a machine's names and sizes, and gives its lines.
+pub(super) fn check(
+    repository: &Repository,
+    machine: &MachineSlug,
+    problems: &mut Vec<Problem>,
+) -> Result<Vec<Line>> {
+    let mut structure =
+        Structure { repository, machine, committed: committed(repository, machine)?, problems };
+    structure.damaged_lines()?;
+    let mut lines = Vec::new();
+    for (_, ledger) in repository.all_lines(machine)? {
+        lines.extend(ledger.entries.into_values());
+    }
+    lines.iter().for_each(|entry| {
+        for content in entry.contents() {
+            for (name, part) in content.files(&entry.path) {
+                structure.file(&name, part);
+            }
+        }
+    });
+    // What the shell tool left is listed by what lies there, so nothing is missing.
+    if repository.vault.folder(&format!("{}/ledger", machine_folder(machine)))?.is_some() {
+        structure.unlisted();
+    }
+    Ok(lines.into_iter().map(|entry| Line { machine: machine.clone(), entry }).collect())
+}
+
+/// What the newest commit has in a machine's folder, by the name below it.
+fn committed(repository: &Repository, machine: &MachineSlug) -> Result<BTreeMap<String, ObjectId>> {
+    let folder = machine_folder(machine);
+    let files = repository.vault.files_below(&folder)?.into_iter();
+    Ok(files
+        .filter_map(|file| {
+            let name = file.text_path()?.strip_prefix(&folder)?.strip_prefix('/')?;
+            Some((name.to_owned(), file.id))
+        })
+        .collect())
+}
+
+struct Structure<'a> {
+    repository: &'a Repository,
+    machine: &'a MachineSlug,
+    /// What no line has spoken of yet.
+    committed: BTreeMap<String, ObjectId>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Structure<'_> {
+    fn damaged_lines(&mut self) -> Result<()> {
+        let ledgers: Vec<_> =
+            self.committed.iter().filter(|(name, _)| name.starts_with("ledger/")).collect();
+        for (name, id) in ledgers {
+            let (_, damaged) = Ledger::parse(&self.repository.vault.read(*id)?);
+            for line in damaged {
+                let kind = ProblemKind::LineDamaged;
+                self.problems.push(Problem::new(self.machine, name.as_str(), kind, line));
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &str, part: &StoredPart) {
+        let is_committed = self.committed.remove(name) == Some(part.blob);
+        if !is_committed && !self.is_of_shell_tool() {
+            self.add(name, ProblemKind::NotCommitted, "the newest commit does not have it there");
+        }
+        match fs_err::symlink_metadata(self.repository.work_file(self.machine, name)) {
+            Ok(found) if found.is_file() && found.len() == part.length => {}
+            Ok(found) if found.is_file() => {
+                let error = format!("it has {} bytes instead of {}", found.len(), part.length);
+                self.add(name, ProblemKind::Damaged, error);
+            }
+            _ => self.add(name, ProblemKind::Missing, "the work tree lacks it"),
+        }
+    }
+
+    fn is_of_shell_tool(&self) -> bool {
+        !self.committed.keys().any(|name| name.starts_with("ledger/"))
+    }
+
+    fn unlisted(&mut self) {
+        let names: Vec<String> = self.committed.keys().cloned().collect();
+        for name in names {
+            let is_plumbing = PLUMBING.contains(&name.as_str()) || name.starts_with("ledger/");
+            if !is_plumbing && !name.ends_with("%damaged") {
+                self.add(&name, ProblemKind::Unlisted, "no ledger line speaks of it");
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, kind: ProblemKind, error: impl Into<String>) {
+        self.problems.push(Problem::new(self.machine, name, kind, error));
+    }
+}

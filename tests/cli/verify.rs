@@ -1,0 +1,150 @@
+//! `verify`: what is wrong is found, named, and mended without dropping anything.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::fixture;
+use crate::sandbox::{Sandbox, conversation, set_mode};
+
+const ID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
+/// So many that most of a fresh pack is this session.
+const MESSAGES: usize = 3000;
+const ARCHIVE: &str = "projects/-p/aaaaaaaa-1111-4111-8111-111111111111.jsonl.gz";
+
+fn saved() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write_session("-p", ID, MESSAGES).write(".claude/CLAUDE.md", "be kind\n").init();
+    sandbox
+}
+
+fn kinds(found: &Value) -> Vec<String> {
+    let problems = found["problems"].as_array().unwrap();
+    problems.iter().map(|problem| problem["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+fn verify(sandbox: &Sandbox, code: u8, arguments: &[&str]) -> Value {
+    sandbox.run(&[&["verify", "--json"], arguments].concat()).fails(code).json()
+}
+
+fn damage(path: &Path) {
+    set_mode(path, 0o600);
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The one pack of a fresh backup.
+fn pack(sandbox: &Sandbox) -> PathBuf {
+    let folder = sandbox.backup(".git/objects/pack");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    names.into_iter().find(|name| name.extension().is_some_and(|e| e == "pack")).unwrap()
+}
+
+#[test]
+fn a_sound_backup_has_no_problem_at_any_depth() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    for arguments in [&[][..], &["--read"], &["--proof"], &["--repair"], &["--proof", "--repair"]] {
+        let found = verify(&sandbox, 0, arguments);
+        assert_eq!(found["problems"], serde_json::json!([]), "{arguments:?}");
+        assert_eq!(
+            (&found["checked"]["sessions"], &found["checked"]["files"]),
+            (&7.into(), &27.into())
+        );
+    }
+    let proof = &verify(&sandbox, 0, &["--proof"])["proof"];
+    assert_eq!(
+        (&proof["proven"], &proof["tried"], &proof["compared"]),
+        (&7.into(), &7.into(), &7.into())
+    );
+    insta::assert_snapshot!("verify", sandbox.run(&["verify", "--proof"]).success().both());
+    let status = sandbox.json(&["status"]);
+    assert_eq!((&status["proof"]["proven"], &status["proof"]["sessions"]), (&7.into(), &7.into()));
+    let left = std::fs::read_dir(sandbox.backup(".git/claude-backup")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("proof-")), "{left:?}");
+}
+
+#[test]
+fn what_the_work_tree_lost_comes_back_from_git() {
+    let sandbox = saved();
+    let good = std::fs::read(sandbox.stored(ARCHIVE)).unwrap();
+    std::fs::write(sandbox.stored(ARCHIVE), &good[..good.len() / 2]).unwrap();
+    sandbox.remove(sandbox.stored("config/CLAUDE.md"));
+    let found = verify(&sandbox, 1, &[]);
+    assert_eq!(kinds(&found), ["missing", "damaged"]);
+    assert_eq!(found["problems"][0]["remedy"], "claude-backup verify --repair");
+    insta::assert_snapshot!("problems", sandbox.run(&["verify"]).fails(1).both());
+    let mended = verify(&sandbox, 0, &["--repair"]);
+    assert_eq!(mended["repaired"].as_array().unwrap().len(), 2);
+    assert_eq!(std::fs::read(sandbox.stored(ARCHIVE)).unwrap(), good);
+    sandbox.assert_git_clean();
+}
+
+#[test]
+fn a_flipped_bit_is_found_by_reading() {
+    let sandbox = saved();
+    damage(&sandbox.stored(ARCHIVE));
+    assert_eq!(kinds(&verify(&sandbox, 0, &[])), [""; 0], "sizes alone do not tell");
+    assert_eq!(kinds(&verify(&sandbox, 1, &["--read"])), ["damaged"]);
+    let mended = verify(&sandbox, 0, &["--read", "--repair"]);
+    assert_eq!(mended["repaired"][0]["from"], "git");
+}
+
+#[test]
+fn what_git_lost_comes_back_from_the_work_tree() {
+    let sandbox = saved();
+    damage(&pack(&sandbox));
+    let found = verify(&sandbox, 1, &["--read"]);
+    assert!(kinds(&found).iter().any(|kind| kind == "git-damaged"), "{found}");
+    let mended = verify(&sandbox, 0, &["--read", "--repair"]);
+    assert_eq!(mended["repaired"][0]["from"], "work-tree");
+    sandbox.remove(sandbox.stored(ARCHIVE));
+    let back = sandbox.run(&["restore", ID, "--stdout"]).success();
+    assert_eq!(back.bytes(), conversation(ID, 0..MESSAGES).as_bytes());
+}
+
+#[test]
+fn what_the_whole_backup_lost_comes_back_from_the_source() {
+    let sandbox = saved();
+    damage(&pack(&sandbox));
+    damage(&sandbox.stored(ARCHIVE));
+    let found = verify(&sandbox, 1, &["--read"]);
+    assert_eq!(kinds(&found), ["lost"]);
+    let mended = verify(&sandbox, 0, &["--read", "--repair"]);
+    assert_eq!(mended["repaired"][0]["from"], "source");
+    sandbox.remove(".claude");
+    sandbox.run(&["restore", ID]).success();
+    assert_eq!(
+        std::fs::read_to_string(sandbox.session("-p", ID)).unwrap(),
+        conversation(ID, 0..MESSAGES)
+    );
+}
+
+#[test]
+fn what_is_lost_everywhere_is_named_and_stays_named() {
+    let sandbox = saved();
+    damage(&pack(&sandbox));
+    damage(&sandbox.stored(ARCHIVE));
+    sandbox.remove(sandbox.session("-p", ID));
+    let found = verify(&sandbox, 1, &["--read", "--repair"]);
+    assert_eq!(kinds(&found), ["lost"]);
+    assert_eq!(found["problems"][0]["path"], ARCHIVE);
+    assert_eq!(found["repaired"], serde_json::json!([]));
+}
+
+#[test]
+fn a_file_without_a_line_and_a_line_without_sense_are_named() {
+    let sandbox = saved();
+    let ledger = sandbox.stored("ledger/%home.jsonl");
+    let mut text = std::fs::read(&ledger).unwrap();
+    text.extend_from_slice(b"{\"path\":3}\n");
+    std::fs::write(&ledger, text).unwrap();
+    std::fs::write(sandbox.stored("projects/-p/stray.gz"), "x").unwrap();
+    let commit = ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "by hand"];
+    sandbox.git(&["add", "-A"]);
+    sandbox.git(&commit);
+    assert_eq!(kinds(&verify(&sandbox, 1, &[])), ["line-damaged", "unlisted"]);
+}
