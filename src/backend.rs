@@ -6,7 +6,7 @@ mod github;
 use anyhow::Result;
 use serde::Serialize;
 
-pub use self::git_remote::{Look, join, transport_name};
+pub use self::git_remote::{Look, clone_into, join, transport_name};
 pub use self::github::{Exposure, usable_account};
 use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;

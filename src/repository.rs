@@ -463,6 +463,16 @@ impl Repository {
         Ok(folder)
     }
 
+    /// An empty folder beside the backup's own, gone with the value.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn scratch_folder(&self, prefix: &str) -> Result<tempfile::TempDir> {
+        let folder = self.vault.private_dir()?;
+        let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&folder);
+        made.with_context(|| format!("failed to make a folder in `{}`", folder.display()))
+    }
+
     /// Notes something the user should know; the command at the end shows it.
     pub fn warn(&self, warning: String) {
         let mut warnings = self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

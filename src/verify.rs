@@ -58,6 +58,19 @@ pub struct Found {
     pub problems: Vec<Problem>,
     /// What was given back on trial, where that was asked for.
     pub proof: Option<Proof>,
+    /// The sessions that came back, as `machine/id`.
+    #[serde(skip)]
+    pub proven: BTreeSet<String>,
+}
+
+/// Which backup is looked at.
+pub struct Subject<'a> {
+    /// The one whose files are looked at: the one here, or a fresh clone of its copy elsewhere.
+    pub stored: &'a Repository,
+    /// The one on this machine, which knows the source and keeps the receipts.
+    pub own: &'a Repository,
+    /// Where the source is.
+    pub roots: &'a Roots,
 }
 
 /// A line and whose it is.
@@ -71,12 +84,12 @@ struct Line {
 /// # Errors
 /// Where the repository cannot be read at all, or the user stopped it.
 pub fn verify(
-    repository: &Repository,
-    roots: &Roots,
+    subject: &Subject<'_>,
     depth: Depth,
     share: Share,
     progress: &dyn Progress,
 ) -> Result<Found> {
+    let repository = subject.stored;
     let mut found = Found::default();
     let mut lines = Vec::new();
     for machine in repository.machines()? {
@@ -91,9 +104,10 @@ pub fn verify(
     }
     if depth >= Depth::Proof {
         let failed: BTreeSet<_> = found.problems.iter().map(Problem::place).collect();
-        let tried = proof::try_out(repository, roots, &lines, &failed, progress)?;
+        let tried = proof::try_out(subject, &lines, &failed, progress)?;
+        receipts::remember(subject.own, &tried.proof, tried.proven.iter().cloned())?;
         found.problems.extend(tried.problems);
-        found.proof = Some(tried.proof);
+        (found.proof, found.proven) = (Some(tried.proof), tried.proven);
     }
     found.problems.sort_by_key(Problem::place);
     found.problems.dedup_by_key(|problem| (problem.place(), problem.kind));

@@ -1,5 +1,6 @@
 //! A git remote: what others published comes first, then ours goes on top.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,36 @@ pub(super) fn try_out(
             .into());
     }
     Ok(look)
+}
+
+/// A fresh copy of what the remote has, in an empty folder, seen as by this machine.
+///
+/// # Errors
+/// Where no remote is set, it cannot be reached, or it has no backup yet.
+pub fn clone_into(
+    repository: &Repository,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<Repository> {
+    let remote = address(repository)?;
+    let copy = Repository::create(folder, repository.env())?;
+    copy.vault.set_setting("machine", repository.machine.as_str())?;
+    if let Some(choice) = repository.vault.setting("transport")? {
+        copy.vault.set_setting("transport", &choice)?;
+    }
+    let copy = Repository::open(folder, repository.env())?;
+    let look = {
+        let transport = transport(&copy.vault, copy.env())?;
+        let look = Look::at(&transport.references(&remote)?);
+        fetch(&copy, &*transport, &remote, &look, progress)?;
+        look
+    };
+    let tip = look.tip.ok_or_else(|| {
+        Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
+            .hint("send it with `claude-backup sync`")
+    })?;
+    copy.follow(tip)?;
+    Ok(copy)
 }
 
 /// Takes over what a remote had when it was tried.

@@ -7,11 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use crate::backend;
 use crate::repository::Repository;
 use crate::source::Roots;
 use crate::ui::words::{count, size};
 use crate::ui::{Mark, Page, Report};
-use crate::verify::{self, Depth, Found, Problem, Repaired, Share};
+use crate::verify::{self, Depth, Found, Problem, Repaired, Share, Subject};
 
 /// So many problems are shown to a person; programs get all.
 const MOST_SHOWN: usize = 20;
@@ -28,6 +29,9 @@ pub struct VerifyArgs {
     /// Look at N percent only, other ones each day
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     percent: Option<u8>,
+    /// Look at a fresh clone of the copy elsewhere instead
+    #[arg(long, conflicts_with = "repair")]
+    from_remote: bool,
     /// Mend what can be mended: from git, from the work tree, from the source
     #[arg(long)]
     repair: bool,
@@ -45,7 +49,14 @@ impl VerifyArgs {
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));
         let progress = context.ui.progress();
-        let look = || verify::verify(&repository, &roots, self.depth(), share, &*progress);
+        let folder = self.from_remote.then(|| repository.scratch_folder("clone-")).transpose()?;
+        let clone = folder
+            .as_ref()
+            .map(|folder| backend::clone_into(&repository, folder.path(), &*progress));
+        let clone = clone.transpose()?;
+        let stored = clone.as_ref().unwrap_or(&repository);
+        let subject = Subject { stored, own: &repository, roots: &roots };
+        let look = || verify::verify(&subject, self.depth(), share, &*progress);
         let mut found = look()?;
         let mut repaired = Vec::new();
         if self.repair && !found.problems.is_empty() {

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::{Line, Problem, ProblemKind, Proof, receipts, stopped};
+use super::{Line, Problem, ProblemKind, Proof, Subject, receipts, stopped};
 use crate::progress::{Progress, Silent};
 use crate::repository::Repository;
 use crate::repository::layout::EntryPath;
 use crate::repository::ledger::Hash;
 use crate::restore::{self, Item, RestorePlan, State, Times};
-use crate::source::{Roots, Scope};
+use crate::source::Scope;
 use crate::sync::{self, Change, Reading};
 
 /// So many bytes are given back before what was is compared and removed.
@@ -22,22 +22,22 @@ const AT_ONCE: u64 = 256 << 20;
 pub(super) struct Tried {
     pub(super) proof: Proof,
     pub(super) problems: Vec<Problem>,
+    pub(super) proven: BTreeSet<String>,
 }
 
 /// Gives the present content of these lines back, except those that failed before.
 pub(super) fn try_out(
-    repository: &Repository,
-    roots: &Roots,
+    subject: &Subject<'_>,
     lines: &[Line],
     failed: &BTreeSet<(String, String)>,
     progress: &dyn Progress,
 ) -> Result<Tried> {
-    let scratch =
-        tempfile::Builder::new().prefix("proof-").tempdir_in(repository.vault.private_dir()?)?;
+    let repository = subject.stored;
+    let scratch = subject.own.scratch_folder("proof-")?;
     let mut trial = Trial {
         repository,
         scratch: scratch.path(),
-        live: live_files(repository, roots)?,
+        live: live_files(subject)?,
         problems: Vec::new(),
         proven: BTreeSet::new(),
         compared: 0,
@@ -56,10 +56,10 @@ pub(super) fn try_out(
     progress.finish();
     let Trial { problems, proven, compared, .. } = trial;
     let tried = lines.iter().filter(|line| line.is_session()).count() as u64;
-    let at = receipts::now(repository);
-    let proof = Proof { at, proven: proven.len() as u64, tried, compared, ..Proof::default() };
-    super::receipts::remember(repository, &proof, proven)?;
-    Ok(Tried { proof, problems })
+    let at = receipts::now(subject.own);
+    let from_remote = !std::ptr::eq(subject.stored, subject.own);
+    let proof = Proof { at, proven: proven.len() as u64, tried, compared, from_remote };
+    Ok(Tried { proof, problems, proven })
 }
 
 struct Trial<'a> {
@@ -162,8 +162,9 @@ impl Line {
 }
 
 /// The files that no sync would read again, by stored name.
-fn live_files(repository: &Repository, roots: &Roots) -> Result<BTreeMap<String, PathBuf>> {
-    let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
+fn live_files(subject: &Subject<'_>) -> Result<BTreeMap<String, PathBuf>> {
+    let Subject { own, roots, .. } = subject;
+    let prepared = sync::plan(own, roots, Scope::All, Reading::Changed, &Silent)?;
     let mut files: BTreeMap<String, PathBuf> = prepared
         .listing
         .files

@@ -148,3 +148,25 @@ fn a_file_without_a_line_and_a_line_without_sense_are_named() {
     sandbox.git(&commit);
     assert_eq!(kinds(&verify(&sandbox, 1, &[])), ["line-damaged", "unlisted"]);
 }
+
+#[test]
+fn the_copy_elsewhere_is_proven_from_a_fresh_clone() {
+    let remote = tempfile::tempdir().unwrap();
+    git2::Repository::init_bare(remote.path()).unwrap();
+    let sandbox = saved();
+    let url = remote.path().display().to_string();
+    sandbox.run(&["verify", "--from-remote"]).fails(1);
+    sandbox.run(&["backend", "set", "git", "--remote", &url]).success();
+    damage(&sandbox.stored(ARCHIVE));
+    let found = verify(&sandbox, 0, &["--from-remote", "--proof"]);
+    assert_eq!(found["proof"]["proven"], 1);
+    assert_eq!(
+        (&found["proof"]["compared"], &found["proof"]["fromRemote"]),
+        (&1.into(), &true.into())
+    );
+    assert_eq!(
+        kinds(&verify(&sandbox, 1, &["--read"])),
+        ["damaged"],
+        "the one here is not mended by it"
+    );
+}
