@@ -48,9 +48,9 @@ pub fn repair(
     progress: &dyn Progress,
 ) -> Result<Vec<Repaired>> {
     let mut repairs = Repairs { repository, repaired: Vec::new() };
-    repairs.from_source(roots, problems, progress)?;
-    repairs.git_from_work_tree(problems)?;
-    repairs.work_tree_from_git(problems)?;
+    repairs.source_to_backup(roots, problems, progress)?;
+    repairs.work_tree_to_git(problems)?;
+    repairs.git_to_work_tree(problems)?;
     Ok(repairs.repaired)
 }
 
@@ -78,7 +78,7 @@ impl Repairs<'_> {
     }
 
     /// Git's copy is damaged, and the work tree has the very bytes, by now at least.
-    fn git_from_work_tree(&mut self, problems: &[Problem]) -> Result<()> {
+    fn work_tree_to_git(&mut self, problems: &[Problem]) -> Result<()> {
         let vault = &self.repository.vault;
         let kinds = [ProblemKind::GitDamaged, ProblemKind::Lost];
         for problem in problems.iter().filter(|problem| kinds.contains(&problem.kind)) {
@@ -93,7 +93,7 @@ impl Repairs<'_> {
         Ok(())
     }
 
-    fn work_tree_from_git(&mut self, problems: &[Problem]) -> Result<()> {
+    fn git_to_work_tree(&mut self, problems: &[Problem]) -> Result<()> {
         let here = [ProblemKind::Missing, ProblemKind::Damaged];
         let problems: Vec<_> = problems.iter().filter(|p| here.contains(&p.kind)).collect();
         heal::put_back(self.repository, problems.iter().map(|problem| name(problem)).collect())?;
@@ -108,7 +108,7 @@ impl Repairs<'_> {
     }
 
     /// No whole copy is left in the backup: what the source has is stored anew.
-    fn from_source(
+    fn source_to_backup(
         &mut self,
         roots: &Roots,
         problems: &[Problem],
