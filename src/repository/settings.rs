@@ -120,7 +120,7 @@ pub fn free_slug(wanted: &MachineSlug, taken: &[String]) -> Result<MachineSlug> 
     MachineSlug::new(name.unwrap_or_default())
 }
 
-/// The name that a number was put behind; a name without a number that could be ours is whole.
+/// A machine's name without the number that an earlier twin made necessary.
 #[must_use]
 pub fn without_number(slug: &MachineSlug, host: &str) -> MachineSlug {
     let by_host = MachineSlug::from_host(host);
@@ -204,4 +204,25 @@ fn random_id() -> String {
 /// Where git's settings cannot be read.
 pub fn keeps_file_history(vault: &Vault) -> Result<bool> {
     Ok(vault.setting("fileHistory")?.is_some_and(|value| value == "true"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_number_behind_the_hosts_own_name_is_one_of_ours() {
+        for (slug, host, name) in [
+            ("laptop-2", "laptop.local", "laptop"),
+            ("laptop-12", "laptop", "laptop"),
+            ("laptop", "laptop", "laptop"),
+            ("node-2", "node-2", "node-2"),
+            ("laptop-old", "laptop", "laptop-old"),
+            ("laptop-", "laptop", "laptop-"),
+            ("chosen-2", "laptop", "chosen-2"),
+        ] {
+            let slug = MachineSlug::new(slug).unwrap();
+            assert_eq!(without_number(&slug, host).as_str(), name);
+        }
+    }
 }
