@@ -4,8 +4,18 @@ use serde_json::json;
 
 use crate::fixture;
 
-const COMMANDS: [&str; 10] =
-    ["init", "sync", "status", "restore", "versions", "peek", "backend", "verify", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "init",
+    "sync",
+    "status",
+    "restore",
+    "versions",
+    "peek",
+    "backend",
+    "verify",
+    "completions",
+    "man",
+];
 
 #[test]
 fn without_a_command_there_is_help_until_there_is_a_backup() {

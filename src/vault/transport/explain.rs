@@ -205,6 +205,8 @@ const BREAKS: &[Meaning] = &[
             "Invalid EOF",
             "hung up",
             "unexpected EOF",
+            "transfer closed",
+            "unexpected disconnect",
             "Could not read from remote",
             "kex_exchange",
         ],
