@@ -141,6 +141,23 @@ pub fn remove_if_exists(path: &Path) -> io::Result<()> {
     }
 }
 
+/// What tells whether a file is the very one that was looked at before, with nothing done to it
+/// since: its number, length and times. Nothing where there is no file.
+#[must_use]
+pub fn identity(path: &Path) -> Option<String> {
+    let metadata = fs_err::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (number, length) = (metadata.ino(), metadata.len());
+        let changed = (metadata.mtime(), metadata.mtime_nsec());
+        let touched = (metadata.ctime(), metadata.ctime_nsec());
+        Some(format!("{number} {length} {changed:?} {touched:?}"))
+    }
+    #[cfg(not(unix))]
+    Some(format!("{} {:?}", metadata.len(), metadata.modified().ok()?))
+}
+
 /// True where the path, or a folder on the way to it, is not there.
 #[must_use]
 pub fn is_missing(error: &io::Error) -> bool {

@@ -64,6 +64,11 @@ impl Place {
     /// True where a file of this name, relative to the home, belongs to the place.
     #[must_use]
     pub fn holds_file(&self, relative: &Path) -> bool {
+        // To take paths apart is slow, and each file of a home is held against each place.
+        let first = self.path.split('/').next().unwrap_or_default().as_bytes();
+        if !relative.as_os_str().as_encoded_bytes().starts_with(first) {
+            return false;
+        }
         let place = Path::new(self.path);
         match self.shape {
             Shape::File => relative == place,

@@ -24,7 +24,6 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result};
 
 use self::cache::Cache;
-use self::index::Index;
 use self::layout::{LedgerName, MACHINES, machine_folder};
 use self::ledger::{Content, Entry, Ledger};
 use self::lock::{Lock, Owner};
@@ -238,75 +237,12 @@ impl Repository {
         Ok(folder.map(|tree| tree.to_string()).unwrap_or_default())
     }
 
-    /// The session index; what it lacks or has of another state is made anew from the ledgers.
-    ///
-    /// # Errors
-    /// Where the ledgers cannot be read.
-    pub fn index(&self) -> Result<Index> {
-        let path = self.root.join("session-index.json");
-        let mut index = match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
-            Some(Ok(index)) if index.version == manifest::VERSION => index,
-            Some(Ok(_)) => Index::default(),
-            Some(Err(_)) => {
-                self.warn(format!("`{}` was damaged; made anew", path.display()));
-                Index::default()
-            }
-            None => Index::default(),
-        };
-        let machines = self.machines()?;
-        let is_here = |slug: &str| machines.iter().any(|machine| machine.as_str() == slug);
-        index.sessions.retain(|session| is_here(&session.machine));
-        index.trees.retain(|slug, _| is_here(slug));
-        for machine in machines {
-            let tree = self.machine_tree(&machine)?;
-            if index.trees.get(machine.as_str()) != Some(&tree) {
-                self.index_machine(&machine, tree, &mut index)?;
-            }
-        }
-        Ok(index)
-    }
-
-    /// Whether the session index is there and of this state of this machine's folder.
-    #[must_use]
-    pub fn has_index(&self, tree: &str) -> bool {
-        let text = read_if_exists(&self.root.join("session-index.json")).ok().flatten();
-        let index = text.and_then(|text| Index::parse(&text).ok());
-        index.is_some_and(|index| {
-            index.version == manifest::VERSION
-                && index.trees.get(self.machine.as_str()).is_some_and(|known| known == tree)
-        })
-    }
-
-    fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
-        index.sessions.retain(|session| session.machine != machine.as_str());
-        index.trees.insert(machine.to_string(), tree);
-        if !self.has_ledgers(machine)? {
-            index.sessions.extend(foreign::sessions(self, machine));
-            return Ok(());
-        }
-        for (name, ledger) in self.ledgers(machine)? {
-            if name.is_projects() {
-                index.replace(machine, &name, &ledger);
-            }
-        }
-        Ok(())
-    }
-
     /// Replaces a file of the work tree, all or nothing, leaving nothing beside it.
     ///
     /// # Errors
     /// As the file system says, with the path.
     pub fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         Ok(write_atomic_by_way_of(&self.stage_dir()?, path, bytes, mode)?)
-    }
-
-    /// Writes the session index.
-    ///
-    /// # Errors
-    /// As the file system says, with the path.
-    pub fn write_index(&self, index: &mut Index) -> Result<()> {
-        let text = index.to_text(self.env.now())?;
-        self.write_file(&self.root.join("session-index.json"), &text, PRIVATE_FILE)
     }
 
     /// The root manifest; a missing or damaged one is an empty one.

@@ -234,7 +234,7 @@ impl Listing {
         self.files.sort_by(|a, b| a.relative.as_os_str().cmp(b.relative.as_os_str()));
         let skipped = &mut self.skipped;
         self.files.dedup_by(|later, earlier| {
-            let is_same_name = later.relative == earlier.relative;
+            let is_same_name = later.relative.as_os_str() == earlier.relative.as_os_str();
             if is_same_name && later.path != earlier.path {
                 let (relative, path) = (later.relative.clone(), later.path.clone());
                 skipped.push(Skipped { relative, path, reason: SkipReason::EarlierHome });

@@ -1,6 +1,7 @@
 //! `session-index.json`: every machine's sessions in one file, derived from the ledgers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -9,8 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::layout::LedgerName;
 use super::ledger::{Entry, Ledger};
 use super::manifest::{VERSION, stamp};
+use super::{Repository, foreign};
+use crate::fs::{PRIVATE_FILE, identity, read_if_exists, write_atomic};
 use crate::session::MachineSlug;
 use crate::source::Kind;
+
+/// Its name below the root.
+const INDEX: &str = "session-index.json";
 
 /// All sessions, sorted by machine, project and id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -119,6 +125,101 @@ impl Index {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
         Ok(text)
+    }
+}
+
+impl Repository {
+    /// The session index; what it lacks or has of another state is made anew from the ledgers.
+    ///
+    /// # Errors
+    /// Where the ledgers cannot be read.
+    pub fn index(&self) -> Result<Index> {
+        let path = self.root.join(INDEX);
+        let mut index = match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
+            Some(Ok(index)) if index.version == VERSION => index,
+            Some(Ok(_)) => Index::default(),
+            Some(Err(_)) => {
+                self.warn(format!("`{}` was damaged; made anew", path.display()));
+                Index::default()
+            }
+            None => Index::default(),
+        };
+        let machines = self.machines()?;
+        let is_here = |slug: &str| machines.iter().any(|machine| machine.as_str() == slug);
+        index.sessions.retain(|session| is_here(&session.machine));
+        index.trees.retain(|slug, _| is_here(slug));
+        for machine in machines {
+            let tree = self.machine_tree(&machine)?;
+            if index.trees.get(machine.as_str()) != Some(&tree) {
+                self.index_machine(&machine, tree, &mut index)?;
+            }
+        }
+        Ok(index)
+    }
+
+    /// Whether the session index is there and of this state of this machine's folder.
+    ///
+    /// It is long, so it is not read while it is the file that was written or read before.
+    ///
+    /// # Errors
+    /// Where the program's own folder cannot be written.
+    pub fn has_index(&self, tree: &str) -> Result<bool> {
+        let note = self.index_note(tree);
+        if note.is_some() && note == read_if_exists(&self.index_note_file()?)? {
+            return Ok(true);
+        }
+        let text = read_if_exists(&self.root.join(INDEX)).ok().flatten();
+        let index = text.and_then(|text| Index::parse(&text).ok());
+        let is_of_tree = index.is_some_and(|index| {
+            index.version == VERSION
+                && index.trees.get(self.machine.as_str()).is_some_and(|known| known == tree)
+        });
+        if is_of_tree {
+            self.note_index(note)?;
+        }
+        Ok(is_of_tree)
+    }
+
+    /// What tells that the session index is still the one that was made of this state.
+    fn index_note(&self, tree: &str) -> Option<Vec<u8>> {
+        let file = identity(&self.root.join(INDEX))?;
+        let (version, machine) = (VERSION, &self.machine);
+        Some(format!("{version} {machine} {tree}\n{file}\n").into_bytes())
+    }
+
+    fn note_index(&self, note: Option<Vec<u8>>) -> Result<()> {
+        let note = note.unwrap_or_default();
+        Ok(write_atomic(&self.index_note_file()?, &note, PRIVATE_FILE)?)
+    }
+
+    fn index_note_file(&self) -> Result<PathBuf> {
+        Ok(self.vault.private_dir()?.join("session-index"))
+    }
+
+    fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
+        index.sessions.retain(|session| session.machine != machine.as_str());
+        index.trees.insert(machine.to_string(), tree);
+        if !self.has_ledgers(machine)? {
+            index.sessions.extend(foreign::sessions(self, machine));
+            return Ok(());
+        }
+        for (name, ledger) in self.ledgers(machine)? {
+            if name.is_projects() {
+                index.replace(machine, &name, &ledger);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the session index.
+    ///
+    /// # Errors
+    /// As the file system says, with the path.
+    pub fn write_index(&self, index: &mut Index) -> Result<()> {
+        let text = index.to_text(self.env.now())?;
+        self.write_file(&self.root.join(INDEX), &text, PRIVATE_FILE)?;
+        let tree = index.trees.get(self.machine.as_str());
+        self.note_index(tree.and_then(|tree| self.index_note(tree)))
     }
 }
 

@@ -38,6 +38,12 @@ pub fn machine_folder(machine: &MachineSlug) -> String {
 #[serde(try_from = "String", into = "String")]
 pub struct EntryPath(String);
 
+impl std::borrow::Borrow<str> for EntryPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl EntryPath {
     /// The stored name of a file of the Claude home.
     #[must_use]
@@ -59,7 +65,7 @@ impl EntryPath {
     /// Where a part is empty, leads elsewhere, or is not escaped as we would.
     pub fn parse(name: impl Into<String>) -> Result<Self> {
         let name = name.into();
-        for part in name.split('/') {
+        for part in name.split('/').filter(|part| !is_common(part.as_bytes())) {
             let plain = unescape(part);
             let leads_elsewhere = plain.is_empty()
                 || plain == b"."
@@ -273,7 +279,16 @@ fn fit(name: &str) -> String {
     format!("{}%~{hash}", &name[..end])
 }
 
+/// True for a name, as nearly all are, that is stored as it is; so it means nothing else anywhere.
+fn is_common(name: &[u8]) -> bool {
+    let is_common = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.first().is_some_and(|first| *first != b'.') && name.iter().all(is_common)
+}
+
 fn escape(name: &[u8]) -> String {
+    if is_common(name) {
+        return String::from_utf8_lossy(name).into_owned();
+    }
     let mut escaped = String::with_capacity(name.len());
     for (index, chunk) in name.utf8_chunks().enumerate() {
         for (at, c) in chunk.valid().char_indices() {

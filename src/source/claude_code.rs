@@ -64,7 +64,8 @@ impl Selection {
     pub(super) fn kind(&self, relative: &Path) -> Option<Kind> {
         let kept = self.places.iter().any(|place| place.holds_file(relative))
             || (self.holds_config() && profile::is_status_line_name(relative));
-        (kept && !is_left_out(relative)).then(|| kind_by_place(&names(relative)))
+        let names = names(relative);
+        (kept && !is_among_left_out(&names)).then(|| kind_by_place(&names))
     }
 
     /// True where something to keep may lie in this folder.
@@ -83,8 +84,11 @@ pub(super) fn is_storage(relative: &Path) -> bool {
 }
 
 fn is_left_out(relative: &Path) -> bool {
-    let names = names(relative);
-    let is_left_out = |names: &[_]| {
+    is_among_left_out(&names(relative))
+}
+
+fn is_among_left_out<S: AsRef<str>>(names: &[S]) -> bool {
+    let is_left_out = |names: &[S]| {
         profile::LEFT_OUT.iter().chain(LEFT_OUT).any(|pattern| whole_fits(pattern, names))
     };
     (1..=names.len()).any(|end| is_left_out(&names[..end]))

@@ -2,6 +2,9 @@
 
 /// True where a name fits a pattern in which `*` stands for any characters, or none.
 pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
+    if ends_differ(pattern.as_bytes(), name.as_bytes()) {
+        return false;
+    }
     let mut pieces = pattern.split('*');
     let Some(rest) = pieces.next().and_then(|start| name.strip_prefix(start)) else {
         return false;
@@ -19,6 +22,14 @@ pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
         }
     }
     true
+}
+
+/// Tells nearly all names apart at a glance: each file of a home meets each pattern.
+fn ends_differ(pattern: &[u8], name: &[u8]) -> bool {
+    let differs = |wanted: Option<&u8>, found: Option<&u8>| {
+        wanted.is_some_and(|wanted| *wanted != b'*' && found != Some(wanted))
+    };
+    differs(pattern.first(), name.first()) || differs(pattern.last(), name.last())
 }
 
 /// True where the last names fit the patterns one by one; `**` stands for any row of names.

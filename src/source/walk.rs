@@ -121,7 +121,7 @@ impl Walk<'_> {
     /// The scripts that the settings name and that no kept place holds.
     fn status_line_scripts(&self, listing: &Listing, spellings: Spellings<'_>) -> Listing {
         let settings =
-            listing.files.iter().find(|file| file.relative == Path::new("settings.json"));
+            listing.files.iter().find(|file| file.relative.as_os_str() == "settings.json");
         let settings = settings.and_then(|f| status_line::read_settings(&f.path, f.stat.size));
         let scripts = settings.map(|s| status_line::scripts(&s, spellings)).unwrap_or_default();
         let top = Folder::top(spellings.real_home.to_path_buf());

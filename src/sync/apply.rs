@@ -433,7 +433,7 @@ impl<'a> Run<'a> {
             }
             index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
             repository.write_index(index)?;
-        } else if !repository.has_index(&self.cache.tree) {
+        } else if !repository.has_index(&self.cache.tree)? {
             repository.write_index(&mut repository.index()?)?;
         }
         self.outcome.commit = commit.map(|id| id.to_string());

@@ -67,10 +67,12 @@ impl SyncPlan {
             plan.consider(path, file, stored, &moves, reading);
         }
         let gone = stored.iter().filter_map(|(name, known)| {
-            let path = EntryPath::parse(name.as_str()).ok()?;
-            let is_elsewhere = found.contains_key(&path) || moves.away.contains(&path);
             let was_wanted = !known.gone && options.includes(known.kind);
-            let is_gone = was_wanted && !is_elsewhere && !listing.is_hidden(&path.to_source());
+            if !was_wanted || found.contains_key(name.as_str()) {
+                return None;
+            }
+            let path = EntryPath::parse(name.as_str()).ok()?;
+            let is_gone = !moves.away.contains(&path) && !listing.is_hidden(&path.to_source());
             is_gone.then_some(Change::GoneAtSource(path))
         });
         plan.changes.extend(gone);
@@ -85,20 +87,20 @@ impl SyncPlan {
         moves: &Moves,
         reading: Reading,
     ) {
-        let found = Found { path: path.clone(), file: file.clone() };
+        let found = || Found { path: path.clone(), file: file.clone() };
         if let Some(from) = moves.into.get(path) {
-            self.changes.push(Change::Move { from: from.clone(), to: found });
+            self.changes.push(Change::Move { from: from.clone(), to: found() });
             return;
         }
         let known = stored.get(path.as_str()).filter(|_| !moves.away.contains(path));
         let change = match known {
-            None => Change::Add(found),
+            None => Change::Add(found()),
             Some(known) if is_unchanged(known, file) && reading == Reading::Changed => {
                 self.unchanged += 1;
                 return;
             }
-            Some(known) if file.stat.size > known.length => Change::Grow(found),
-            Some(_) => Change::Compare(found),
+            Some(known) if file.stat.size > known.length => Change::Grow(found()),
+            Some(_) => Change::Compare(found()),
         };
         self.changes.push(change);
     }

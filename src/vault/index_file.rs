@@ -31,6 +31,22 @@ pub struct IndexRefresh {
     pub problem: Option<String>,
 }
 
+/// What is noted of the index beside it.
+struct Note {
+    /// The commit that it belongs to.
+    commit: ObjectId,
+    /// The file that was written or read then.
+    file: Option<String>,
+}
+
+impl Note {
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let commit = lines.next()?.trim().parse().ok()?;
+        Some(Self { commit, file: lines.next().map(str::to_owned) })
+    }
+}
+
 impl Vault {
     /// Gives the index the committed ids and the work tree's stat data at the edited paths.
     ///
@@ -49,11 +65,21 @@ impl Vault {
     /// Where the branch or the note of it cannot be read.
     pub fn index_is_true(&self) -> Result<bool> {
         let Some(head) = self.head()? else { return Ok(true) };
-        let noted = fs::read_if_exists(&self.index_note()?)?;
-        let is_of_head =
-            noted.is_some_and(|text| text.trim_ascii() == head.commit.to_string().as_bytes());
+        let Some(note) = self.read_note()? else { return Ok(false) };
         let path = self.index_path();
-        Ok(is_of_head && path.exists() && git2::Index::open(&path).is_ok())
+        let present = fs::identity(&path);
+        if note.commit != head.commit || present.is_none() {
+            return Ok(false);
+        }
+        // It takes long to read: that is left out while it is the file that was read before.
+        if note.file == present {
+            return Ok(true);
+        }
+        if git2::Index::open(&path).is_err() {
+            return Ok(false);
+        }
+        self.write_note(&Note { commit: head.commit, file: present })?;
+        Ok(true)
     }
 
     /// Makes `git status` pass over a tracked file that is changed here and never committed.
@@ -105,10 +131,9 @@ impl Vault {
     /// The index as of the newest commit or its parent.
     fn open_index(&self, head: &Head, refresh: &mut IndexRefresh) -> Result<git2::Index> {
         let path = self.index_path();
-        let noted = fs::read_if_exists(&self.index_note()?)?;
-        let noted = noted.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
-        let follows =
-            noted.is_some_and(|at: ObjectId| at == head.commit || Some(at) == head.parent);
+        let follows = self
+            .read_note()?
+            .is_some_and(|note| note.commit == head.commit || Some(note.commit) == head.parent);
         if path.exists()
             && let Ok(mut index) = git2::Index::open(&path)
         {
@@ -155,8 +180,18 @@ impl Vault {
         refresh.removed_lock = remove_leftover(&lock_path(&path))?;
         index.write().with_context(|| format!("cannot write `{}`", path.display()))?;
         fs::set_mode(&path, fs::PRIVATE_FILE)?;
-        let note = format!("{}\n", head.commit);
-        Ok(fs::write_atomic(&self.index_note()?, note.as_bytes(), fs::PRIVATE_FILE)?)
+        self.write_note(&Note { commit: head.commit, file: fs::identity(&path) })
+    }
+
+    fn read_note(&self) -> Result<Option<Note>> {
+        let text = fs::read_if_exists(&self.index_note()?)?;
+        Ok(text.and_then(|text| Note::parse(std::str::from_utf8(&text).ok()?)))
+    }
+
+    fn write_note(&self, note: &Note) -> Result<()> {
+        let Note { commit, file } = note;
+        let text = format!("{commit}\n{}\n", file.as_deref().unwrap_or_default());
+        Ok(fs::write_atomic(&self.index_note()?, text.as_bytes(), fs::PRIVATE_FILE)?)
     }
 
     fn index_entry(&self, path: &str, id: ObjectId, mode: FileMode) -> git2::IndexEntry {
