@@ -4,7 +4,7 @@
 //! names its base by id, with the same compressed bytes: it can then stand anywhere.
 
 use std::collections::HashMap;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +15,8 @@ use super::pack_index::{self, Indexed};
 
 /// The bytes before the first entry.
 pub(super) const PACK_HEADER: u64 = 12;
+/// Bytes that are copied at once.
+const AT_ONCE: usize = 256 * 1024;
 /// The sum after the last entry.
 const TRAILER: u64 = 20;
 
@@ -82,7 +84,9 @@ impl PackFile {
         out.write_all(&head.ours)?;
         let mut counted = Counted::new(out);
         let packed = entry.length - head.present.len() as u64;
-        io::copy(&mut (&mut self.file).take(packed), &mut counted)?;
+        let at_once = usize::try_from(packed).unwrap_or(AT_ONCE).min(AT_ONCE);
+        let mut content = BufReader::with_capacity(at_once, (&mut self.file).take(packed));
+        io::copy(&mut content, &mut counted)?;
         let copied = counted.finish();
         let intact = copied.0 == packed && entry::crc_of(&head.present, copied) == entry.crc;
         ensure!(intact, "object {id} in pack {} is damaged", self.name);
