@@ -18,6 +18,7 @@ pub mod settings;
 mod sizes;
 pub mod stage;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +31,7 @@ use self::lock::{Lock, Owner};
 use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
 use self::sizes::Sizes;
-use crate::archive::ArchiveReader;
+use crate::archive::{ArchiveReader, read_tail};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_by_way_of};
@@ -344,6 +345,34 @@ impl Repository {
             return Ok(first);
         }
         Ok(Box::new(ArchiveReader::from_readers(parts)))
+    }
+
+    /// The first and the last so many bytes of a long stored content, without those between; nothing
+    /// where the work tree does not have them as the ledger says.
+    ///
+    /// Only lengths are compared: for showing, not for giving back.
+    #[must_use]
+    pub fn ends_of_content(
+        &self,
+        machine: &MachineSlug,
+        path: &layout::EntryPath,
+        content: &Content,
+        bytes: usize,
+    ) -> Option<(Vec<u8>, Vec<u8>)> {
+        let files = content.files(path);
+        let (first, (last, part)) = (files.first()?, files.last()?);
+        let is_long = |part: &ledger::StoredPart| part.uncompressed > 2 * bytes as u64;
+        if content.form != layout::Form::Sectioned || !is_long(first.1) || !is_long(part) {
+            return None;
+        }
+        let (begin, end) = (self.work_file(machine, &first.0), self.work_file(machine, last));
+        if fs_err::metadata(&end).ok()?.len() != part.length {
+            return None;
+        }
+        let mut head = Vec::new();
+        let reader = ArchiveReader::open(vec![begin]);
+        reader.take(bytes as u64).read_to_end(&mut head).ok()?;
+        Some((head, read_tail(&end, bytes).ok()?))
     }
 
     /// Opens one stored file: from the work tree where it is true, else from git.

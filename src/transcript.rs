@@ -17,6 +17,6 @@ mod tally;
 mod text;
 
 pub use message_ids::{MessageIdScanner, MessageIds};
-pub use peek::{Peek, Preview, peek};
+pub use peek::{Peek, Preview, peek, peek_at_ends};
 pub use scanner::{Scanner, ScannerState};
 pub use summary::{Summary, Tokens};

@@ -11,12 +11,16 @@ use super::which::Which;
 use crate::env::Env;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
-use crate::repository::ledger::Entry;
+use crate::repository::ledger::{Content, Entry};
 use crate::restore::{self, SessionLines, Wanted};
+use crate::session::MachineSlug;
 use crate::source::Kind;
 use crate::transcript::{self, Peek, Preview, Summary};
 use crate::ui::words::{count, grouped, place, size, when};
 use crate::ui::{Page, Report, Span};
+
+/// Bytes of a long session that are read at either end.
+const AT_AN_END: usize = 256 << 10;
 
 /// Look into a session
 #[derive(Args, Clone, Debug)]
@@ -39,14 +43,33 @@ impl PeekArgs {
         let SessionLines { machine, transcript, others } =
             restore::lines_of(&repository, &session)?;
         let content = restore::choose(&transcript, Wanted::Best)?;
-        let bytes = repository.open_content(&machine, &transcript.path, content)?;
-        let peek = transcript::peek(bytes, self.messages)?;
+        let peek = match self.at_ends(&repository, &machine, &transcript, content) {
+            Some(peek) => peek,
+            None => {
+                let bytes = repository.open_content(&machine, &transcript.path, content)?;
+                transcript::peek(bytes, self.messages)?
+            }
+        };
         let is_subagent = |entry: &&Entry| {
             entry.kind == Kind::Subagent && entry.path.as_str().ends_with(".jsonl")
         };
         let subagents = others.iter().filter(is_subagent).count();
         context.warn_of(&repository);
         context.ui.emit(&PeekReport::new(session, peek, subagents as u64, context.env))
+    }
+
+    /// Of a long session, what lies between its ends was counted when it was saved.
+    fn at_ends(
+        &self,
+        repository: &Repository,
+        machine: &MachineSlug,
+        transcript: &Entry,
+        content: &Content,
+    ) -> Option<Peek> {
+        let summary = content.session.as_ref()?;
+        let path = &transcript.path;
+        let (head, tail) = repository.ends_of_content(machine, path, content, AT_AN_END)?;
+        transcript::peek_at_ends(&head, &tail, content.length, summary, self.messages)
     }
 }
 

@@ -67,6 +67,41 @@ pub fn peek(reader: impl Read, messages: usize) -> io::Result<Peek> {
     })
 }
 
+/// The same from both ends of a long transcript that was summed up before; `None` where they do not
+/// show enough of it.
+///
+/// `head` and `tail` are the first and the last bytes, with some between them that are not looked
+/// at. `length` is that of the whole.
+#[must_use]
+pub fn peek_at_ends(
+    head: &[u8],
+    tail: &[u8],
+    length: u64,
+    summary: &Summary,
+    messages: usize,
+) -> Option<Peek> {
+    let begin = head.iter().rposition(|byte| *byte == b'\n').map(|end| &head[..end])?;
+    let end = tail.iter().position(|byte| *byte == b'\n').map(|at| &tail[at + 1..])?;
+    let first = Ends::of(begin, messages).first;
+    // What the tail begins with may belong to a message before it.
+    let mut last = Ends::of(end, messages + 1).last;
+    let is_told = |message: &Message| message.key.is_some() && message.text.is_some();
+    if first.len() < messages || !first.iter().all(is_told) || last.len() <= messages {
+        return None;
+    }
+    last.pop_front();
+    if last.iter().any(|one| first.iter().any(|other| one.key == other.key)) {
+        return None;
+    }
+    Some(Peek {
+        message_count: summary.messages,
+        uncompressed_bytes: length,
+        first_messages: first.into_iter().map(Message::preview).collect(),
+        last_messages: last.into_iter().map(Message::preview).collect(),
+        summary: summary.clone(),
+    })
+}
+
 /// The first and the last messages, at most `limit` of each.
 #[derive(Default)]
 struct Ends {
@@ -83,6 +118,19 @@ struct Message {
 }
 
 impl Ends {
+    /// Those of whole lines.
+    fn of(lines: &[u8], limit: usize) -> Self {
+        let (mut tally, mut ends) = (Tally::default(), Self { limit, ..Self::default() });
+        for line in lines.split(|byte| *byte == b'\n') {
+            if let Some(record) = record::parse::<Content<'_>>(line)
+                && let Some(group) = tally.add(&record)
+            {
+                ends.add(group, &record);
+            }
+        }
+        ends
+    }
+
     /// Adds a record to its message, which may have begun any number of records ago.
     fn add(&mut self, group: Group, record: &Record<'_, Content<'_>>) {
         if group.is_new {
@@ -162,6 +210,30 @@ mod tests {
         }
         assert!(look(&conversation(3), 0).first_messages.is_empty());
         assert_eq!(look(&conversation(3), 9).first_messages.len(), 3);
+    }
+
+    fn with_ids(length: usize) -> String {
+        let line = |n| {
+            format!(
+                "{{\"type\":\"user\",\"uuid\":\"{n}\",\"message\":{{\"role\":\"user\",\"content\":\"m{n}\"}}}}\n"
+            )
+        };
+        (1..=length).map(line).collect()
+    }
+
+    #[test]
+    fn both_ends_show_what_the_whole_shows() {
+        let text = with_ids(400);
+        for messages in [0, 1, 2, 5] {
+            let whole = look(&text, messages);
+            let (head, tail) = (&text.as_bytes()[..3000], &text.as_bytes()[text.len() - 3000..]);
+            let length = text.len() as u64;
+            let ends = peek_at_ends(head, tail, length, &whole.summary, messages);
+            assert_eq!(ends, Some(whole.clone()), "{messages}");
+            let little = peek_at_ends(&head[..50], tail, length, &whole.summary, messages);
+            assert_eq!(little, None);
+            assert!(peek_at_ends(head, &tail[2900..], length, &whole.summary, messages).is_none());
+        }
     }
 
     #[test]
