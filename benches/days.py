@@ -80,14 +80,12 @@ class Bench:
             place = tool.home / "remote"
             place.mkdir()
             remote = Remote(place)
-            tool.connect(remote)
-            before = remote.wire.sent
-            cost = tool.send()
+            cost = tool.connect(remote)
             if cost is None:
                 remote.close()
                 continue
             self.remotes[tool] = remote
-            self.report.add(day, "sent", "bytes", tool.name, remote.wire.sent - before)
+            self.report.add(day, "sent", "bytes", tool.name, remote.wire.sent)
             self.report.add(day, "CPU", "s", tool.name, cost.cpu)
 
     def live(self, day, rounds, growth):

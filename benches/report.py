@@ -6,9 +6,20 @@ FLOOR = "floor"
 class Report:
     """Figures by day, what was measured, and who it was measured on."""
 
-    def __init__(self, columns):
-        self.columns = [OURS, FLOOR, *(name for name in columns if name != OURS)]
+    def __init__(self, versions):
+        self.versions = versions
         self.figures = {}
+
+    @classmethod
+    def of_raw(cls, runs):
+        """One report of several runs; where two have the same figure, the later one's counts."""
+        report = cls({})
+        for run in runs:
+            report.versions |= run["versions"]
+            for row in run["figures"]:
+                for who, value in row["figures"].items():
+                    report.add(row["day"], row["what"], row["unit"], who, value)
+        return report
 
     def cost(self, day, who, cost, *, peak=False):
         """A command's cost; its peak where that says something."""
@@ -22,17 +33,22 @@ class Report:
 
     def raw(self):
         """Everything as it was measured: seconds and bytes."""
-        return [{"day": day, "what": what, "unit": unit, "figures": figures}
-                for (day, what, unit), figures in self.figures.items()]
+        figures = [{"day": day, "what": what, "unit": unit, "figures": values}
+                   for (day, what, unit), values in self.figures.items()]
+        return {"versions": self.versions, "figures": figures}
 
     def table(self):
-        lines = [f"| | | {' | '.join(self.columns)} |", "|---|---|" + "---:|" * len(self.columns)]
+        columns = [OURS, FLOOR, *(name for name in self.versions if name != OURS)]
+        lines = [f"| | | {' | '.join(columns)} |", "|---|---|" + "---:|" * len(columns)]
         last = None
         for (day, what, unit), figures in self.figures.items():
-            cells = [self.cell(figures, name, unit) for name in self.columns]
+            cells = [self.cell(figures, name, unit) for name in columns]
             lines.append(f"| {day if day != last else ''} | {what} | {' | '.join(cells)} |")
             last = day
         return "\n".join(lines)
+
+    def programs(self):
+        return ", ".join(self.versions.values())
 
     def cell(self, figures, name, unit):
         """The figure, and how many times ours it is."""

@@ -11,10 +11,8 @@ What the rows mean is in docs/benchmarks.md.
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,32 +122,42 @@ def arguments():
     parser.add_argument("--tools", type=Path, default=Path("target/peers"), help="where rustic is, or is built")
     parser.add_argument("--temp", type=Path, help="where the temporary folder is made (15 GB)")
     parser.add_argument("--json", type=Path, help="write every figure there, in seconds and bytes")
+    parser.add_argument("--show", type=Path, nargs="+", help="run nothing; one table of what earlier runs wrote")
     return parser.parse_args()
 
 
-def main():
-    options = arguments()
-    options.tools = options.tools.resolve()
-    os.environ["PATH"] += f"{os.pathsep}{options.tools / 'bin'}"
-    kinds = chosen(options)
-    scale = QUICK if options.quick else FULL
-    days = options.days.split(",")
-    report = Report([kind.name for kind in kinds])
+def live_through(days, kinds, scale, report, options):
+    """One day after the other; what is known is written after each, as the next may take an hour."""
     with tempfile.TemporaryDirectory(dir=options.temp, prefix="side-by-side-") as folder:
         folder = Path(folder).resolve()
         if "hourly" in days or "five-minutes" in days:
             ordinary_days(folder / "ordinary", kinds, report, scale, days)
+            keep(report, options.json)
         for count in scale.many if "files" in days else ():
             many_files(folder / f"files-{count}", kinds, report, scale, count)
+            keep(report, options.json)
         if "huge" in days:
             huge_session(folder / "huge", kinds, report, scale)
-    versions = {kind.name: kind.version() for kind in kinds}
+            keep(report, options.json)
+
+
+def keep(report, path):
+    if path:
+        path.write_text(json.dumps(report.raw(), indent=1) + "\n")
+
+
+def main():
+    options = arguments()
+    if options.show:
+        report = Report.of_raw([json.loads(path.read_text()) for path in options.show])
+    else:
+        options.tools = options.tools.resolve()
+        os.environ["PATH"] += f"{os.pathsep}{options.tools / 'bin'}"
+        kinds = chosen(options)
+        report = Report({kind.name: kind.version() for kind in kinds})
+        live_through(options.days.split(","), kinds, QUICK if options.quick else FULL, report, options)
     print(report.table())
-    print("\n" + "; ".join(f"{name}: {version}" for name, version in versions.items()))
-    if options.json:
-        figures = {"machine": platform.platform(), "python": sys.version.split()[0], "versions": versions,
-                   "figures": report.raw()}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"\n{report.programs()}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class GzipGit(Tool):
         return bytes_in(self.repository / ".git")
 
     def connect(self, remote):
-        self.git("remote", "add", "origin", remote.url)
+        return self.git("remote", "add", "origin", remote.url) + self.send()
 
     def send(self):
         return self.git("push", "-q", "origin", "main")

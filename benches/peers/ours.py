@@ -32,7 +32,7 @@ class Ours(Tool):
         return bytes_in(self.repository / ".git")
 
     def connect(self, remote):
-        self.call("backend", "set", "git", "--remote", remote.url)
+        return self.call("backend", "set", "git", "--remote", remote.url) + self.send()
 
     def send(self):
         return self.call("sync")

@@ -58,10 +58,14 @@ class Tool:
         return self.stored()
 
     def connect(self, _remote):
-        """From now on `send` sends to this git remote; only where the tool knows of such."""
+        """Sends what there is to this git remote, to which `send` sends from now on.
+
+        Both give None where the tool knows of no such thing: it backs up to another place, or to here.
+        """
+        return None
 
     def send(self):
-        """Sends what is new, or None where backing up and sending are one."""
+        """Sends what is new."""
         return None
 
     def run(self, *words, folder=None):
