@@ -111,11 +111,14 @@ impl Env {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Where a program lies, by `PATH`.
-    #[must_use]
-    pub fn program(&self, name: &str) -> Option<PathBuf> {
-        let folders = std::env::split_paths(self.variable("PATH")?);
-        folders.map(|folder| folder.join(name)).find(|path| is_executable(path))
+    /// The programs of this name on `PATH`, in its order; folders that depend on where one stands do
+    /// not count.
+    pub fn programs(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        let folders = std::env::split_paths(self.variable("PATH").unwrap_or_default());
+        let absolute = folders.filter(|folder| folder.is_absolute()).collect::<Vec<_>>();
+        let paths = absolute.into_iter().map(move |folder| folder.join(&name));
+        paths.filter(|path| is_executable(path))
     }
 
     /// The path from the root: relative ones are below the working folder, `~` is the home.

@@ -77,7 +77,7 @@ impl<'a> Gh<'a> {
     /// The program on `PATH`, whether usable or not.
     #[must_use]
     fn find(env: &'a Env) -> Option<Self> {
-        env.program("gh").map(|program| Self { program, env })
+        env.programs("gh").next().map(|program| Self { program, env })
     }
 
     /// Checks version and login, and tells whose account it is.

@@ -110,28 +110,9 @@ pub(super) fn settings(login: Option<&Login>) -> Vec<(OsString, OsString)> {
     variables
 }
 
-/// The first `git` on `PATH` that can be run; folders that depend on where one stands do not count.
+/// The first `git` on `PATH` that can be run.
 pub(super) fn find_git(env: &Env) -> Option<PathBuf> {
-    let name = format!("git{}", std::env::consts::EXE_SUFFIX);
-    let folders =
-        std::env::split_paths(env.variable("PATH")?).filter(|folder| folder.is_absolute());
-    folders.map(|folder| folder.join(&name)).find(|path| is_program(path))
-}
-
-fn is_program(path: &Path) -> bool {
-    let Ok(metadata) = fs_err::metadata(path) else { return false };
-    metadata.is_file() && can_be_run(&metadata) && !is_apple_stub(path)
-}
-
-#[cfg(unix)]
-fn can_be_run(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn can_be_run(_metadata: &std::fs::Metadata) -> bool {
-    true
+    env.programs("git").find(|path| !is_apple_stub(path))
 }
 
 /// On a Mac without developer tools `/usr/bin/git` only opens a window that offers them.
