@@ -163,6 +163,8 @@ fn fetch(
         return Ok(());
     }
     let vault = &repository.vault;
+    // A run that was killed while it fetched leaves these.
+    [INCOMING, "shallow"].iter().try_for_each(|name| vault.unlock(name))?;
     vault.adopt_packs(|| transport.fetch(remote, &look.branch, INCOMING, progress))?;
     if let Err(error) = vault.tidy() {
         repository.warn(format!("packs could not be joined: {error:#}"));

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use super::Vault;
 use super::branch::Move;
 use super::commit::CommitInfo;
+use super::lock_file::{lock_path, remove_leftover};
 use super::object_id::ObjectId;
 use crate::fs;
 
@@ -88,7 +89,19 @@ impl Vault {
     /// # Errors
     /// Where it cannot be written.
     pub fn set_reference(&self, name: &str, commit: ObjectId) -> Result<()> {
+        self.unlock(name)?;
         self.git(|repository| repository.reference(name, commit.oid(), true, "").map(drop))
+    }
+
+    /// Removes the lock on one of git's files, such as a reference, that a dead process had left.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn unlock(&self, name: &str) -> Result<()> {
+        if remove_leftover(&lock_path(&self.git_dir.join(name)))? {
+            self.warn(format!("removed a lock on `.git/{name}` that a dead process had left"));
+        }
+        Ok(())
     }
 
     /// Removes all references whose full names begin so.

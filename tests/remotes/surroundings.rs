@@ -10,6 +10,7 @@ with_both_transports!(
     a_run_inside_of_a_git_hook_goes_to_the_same_remote,
     the_users_git_settings_change_nothing,
     a_session_in_another_language_is_understood,
+    locks_that_a_killed_run_left_do_not_stop_the_next,
 );
 
 fn a_run_inside_of_a_git_hook_goes_to_the_same_remote(transport: Transport) {
@@ -79,6 +80,32 @@ fn a_session_in_another_language_is_understood(transport: Transport) {
     machine.init_here();
     let error = machine.error(&["backend", "set", "git", "--remote", &server.url()]);
     assert_eq!(error["code"], "refused", "{error}");
+}
+
+fn locks_that_a_killed_run_left_do_not_stop_the_next(transport: Transport) {
+    let bare = Bare::new();
+    let (anna, bert) = (Machine::new(transport), Machine::new(transport));
+    live_on(&anna, "anna");
+    live_on(&bert, "bert");
+    anna.init(bare.url(), "anna");
+    bert.init(bare.url(), "bert");
+    let left = [
+        "refs/claude-backup/incoming",
+        "refs/remotes/origin/main",
+        "refs/heads/main",
+        "shallow",
+        "packed-refs",
+        "index",
+        "config",
+    ];
+    for (first, name) in (12..).zip(left) {
+        anna.append_session("-home-dev-anna", "anna-session-one", first..first + 1);
+        bert.append_session("-home-dev-bert", "bert-session-one", first..first + 1);
+        anna.sync();
+        bert.write(bert.backup(".git").join(format!("{name}.lock")), "");
+        assert_eq!(push_state(&bert.sync()), "pushed", "{name}");
+    }
+    bare.assert_whole();
 }
 
 /// A program of this name that does only this.
