@@ -34,7 +34,7 @@ impl PartSink for Memory {
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default().sample_size(20).configure_from_args();
     let plain = session(SESSION + APPENDED);
     let (file, resume) = archived(&plain[..SESSION]);
     compress(&mut criterion, &plain[..SESSION]);

@@ -48,7 +48,7 @@ class Report:
         return "\n".join(lines)
 
     def programs(self):
-        return ", ".join(self.versions.values())
+        return ", ".join(dict.fromkeys(self.versions.values()))
 
     def cell(self, figures, name, unit):
         """The figure, and how many times ours it is."""

@@ -11,7 +11,7 @@ use claude_backup::source::{Options, Roots, list};
 use criterion::{Criterion, Throughput};
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default().sample_size(20).configure_from_args();
     let mut group = criterion.benchmark_group("walk");
     for sessions in [300, 2_000, 20_000] {
         let home = tempfile::tempdir().unwrap();
