@@ -35,16 +35,17 @@ pub struct RestoreArgs {
     #[arg(long)]
     dry_run: bool,
     /// Give back this version (see `versions`; 0 is the current one)
-    #[arg(long, value_name = "N", requires = "session", conflicts_with = "fullest")]
+    #[arg(long, value_name = "N", requires = "session")]
+    #[arg(conflicts_with_all = ["fullest", "all", "list"])]
     version: Option<u32>,
     /// Give back the version with the most messages
-    #[arg(long, requires = "session")]
+    #[arg(long, requires = "session", conflicts_with_all = ["all", "list"])]
     fullest: bool,
     /// Write below this folder, or as this .jsonl file, instead of into the Claude home
-    #[arg(long, value_name = "PATH", requires = "session")]
+    #[arg(long, value_name = "PATH", requires = "session", conflicts_with_all = ["all", "list"])]
     to: Option<PathBuf>,
     /// Write the transcript to standard output
-    #[arg(long, requires = "session", conflicts_with_all = ["to", "force"])]
+    #[arg(long, requires = "session", conflicts_with_all = ["to", "force", "all", "list"])]
     stdout: bool,
     /// Give files their original time of change; Claude Code may delete old ones again
     #[arg(long)]

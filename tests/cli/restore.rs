@@ -356,3 +356,14 @@ fn a_session_that_stands_there_whole_is_said_to() {
     insta::assert_snapshot!(sandbox.run(&["restore", D]).success().both());
     sandbox.run(&["restore"]).fails(2);
 }
+
+#[test]
+fn what_is_for_one_session_is_refused_for_all() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    for flags in [&["--to", "/x"][..], &["--stdout"], &["--fullest"], &["--version", "1"]] {
+        for many in ["--all", "--list"] {
+            sandbox.run(&[&["restore", many], flags].concat()).fails(2);
+        }
+    }
+}
