@@ -82,7 +82,7 @@ struct Line {
 /// Looks at a share of what is stored, as closely as asked.
 ///
 /// # Errors
-/// Where the repository cannot be read at all, or the user stopped it.
+/// Where nothing can be given back on trial, or the user stopped it.
 pub fn verify(
     subject: &Subject<'_>,
     depth: Depth,
@@ -92,10 +92,16 @@ pub fn verify(
     let repository = subject.stored;
     let mut found = Found::default();
     let mut lines = Vec::new();
-    for machine in repository.machines()? {
-        let all = structure::check(repository, &machine, &mut found.problems)?;
+    let machines = repository.machines().unwrap_or_else(|error| {
+        found.problems.push(Problem::of_history(&repository.machine, &error));
+        Vec::new()
+    });
+    for machine in machines {
         found.checked.machines += 1;
-        lines.extend(all.into_iter().filter(|line| share.has(line)));
+        match structure::check(repository, &machine, &mut found.problems) {
+            Ok(all) => lines.extend(all.into_iter().filter(|line| share.has(line))),
+            Err(error) => found.problems.push(Problem::of_history(&machine, &error)),
+        }
     }
     found.checked.files = lines.len() as u64;
     found.checked.sessions = lines.iter().filter(|line| line.is_session()).count() as u64;

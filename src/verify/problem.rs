@@ -20,6 +20,8 @@ pub enum ProblemKind {
     NotCommitted,
     /// The newest commit has a file that no line speaks of.
     Unlisted,
+    /// Git's records of what is stored cannot be read: a commit, a tree or a ledger.
+    HistoryDamaged,
     /// A ledger line cannot be read.
     LineDamaged,
     /// The bytes are whole, but not those that the line promises.
@@ -52,6 +54,10 @@ impl ProblemKind {
                 "claude-backup verify --repair"
             }
             Self::NotCommitted | Self::NotRestorable => "claude-backup verify --read --repair",
+            Self::HistoryDamaged => {
+                "move the backup's folder away and get it from its copy elsewhere with \
+                 `claude-backup init --remote URL --machine NAME`"
+            }
             Self::ChangedUnnoticed => "claude-backup sync --full",
             Self::Unlisted => "look at it, and remove it with git if it is not yours",
             Self::LineDamaged => "update claude-backup, or take the line from `git log -p`",
@@ -68,6 +74,11 @@ impl Problem {
     ) -> Self {
         let (path, error) = (path.into(), error.into());
         Self { machine: machine.to_string(), path, kind, error, remedy: kind.remedy().into() }
+    }
+
+    /// Git cannot tell what is stored of a machine.
+    pub(super) fn of_history(machine: &MachineSlug, error: &anyhow::Error) -> Self {
+        Self::new(machine, "", ProblemKind::HistoryDamaged, format!("{error:#}"))
     }
 
     /// Whose it is and where.

@@ -170,3 +170,24 @@ fn the_copy_elsewhere_is_proven_from_a_fresh_clone() {
         "the one here is not mended by it"
     );
 }
+
+#[test]
+fn wherever_a_pack_is_damaged_it_is_named_and_nothing_panics() {
+    let sandbox = Sandbox::new();
+    sandbox.write_session("-p", ID, 40).write(".claude/CLAUDE.md", "be kind\n").init();
+    let pack = pack(&sandbox);
+    let whole = std::fs::read(&pack).unwrap();
+    set_mode(&pack, 0o600);
+    let mut found_kinds = std::collections::BTreeSet::new();
+    for at in (12..whole.len() - 20).step_by(whole.len() / 40) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&pack, bytes).unwrap();
+        let ran = sandbox.run(&["verify", "--read", "--json"]);
+        found_kinds.extend(kinds(&ran.json()));
+    }
+    std::fs::write(&pack, &whole).unwrap();
+    assert!(found_kinds.contains("history-damaged"), "{found_kinds:?}");
+    assert!(found_kinds.contains("git-damaged"), "{found_kinds:?}");
+    assert_eq!(kinds(&verify(&sandbox, 0, &["--read"])), [""; 0]);
+}
