@@ -115,8 +115,19 @@ impl Repository {
     pub fn lock(&self, doing: &str) -> Result<Lock> {
         let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
         let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
+        self.check_name()?;
         heal::after_crash(self)?;
         Ok(lock)
+    }
+
+    /// A run that ended a moment ago may have given this machine another name.
+    fn check_name(&self) -> Result<()> {
+        let name = settings::machine(&self.vault, &self.root, &self.env)?;
+        if name == self.machine {
+            return Ok(());
+        }
+        let message = format!("another run has just named this machine `{name}`");
+        Err(Failure::new(ErrorKind::Locked, message).hint("run it again").into())
     }
 
     /// Where a file of a machine's folder lies in the work tree.

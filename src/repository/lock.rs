@@ -106,4 +106,17 @@ mod tests {
         drop(first);
         Lock::take(home.path(), &owner).unwrap();
     }
+
+    #[test]
+    fn a_machine_that_was_renamed_meanwhile_is_not_taken_for_the_old_one() {
+        let (home, env) = crate::testing::sandbox();
+        let root = home.path().join("backup");
+        let waiting = crate::repository::Repository::create(&root, &env).unwrap();
+        waiting.vault.set_setting("machine", "mac-2").unwrap();
+        let refused = waiting.lock("sync").unwrap_err();
+        assert_eq!(kind(&refused), ErrorKind::Locked);
+        assert!(refused.to_string().contains("`mac-2`"), "{refused}");
+        let next = crate::repository::Repository::open(&root, &env).unwrap();
+        next.lock("sync").unwrap();
+    }
 }
