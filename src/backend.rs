@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use self::git_remote::{Look, clone_into, join, transport_name};
 pub use self::github::{Exposure, usable_account};
-use crate::error::{ErrorKind, failure, kind, one_line};
+use crate::error::{failure, one_line};
 use crate::progress::Progress;
 use crate::repository::settings::{self, Mode};
 use crate::repository::{Repository, migrate};
@@ -168,14 +168,8 @@ pub fn switch(
 /// # Errors
 /// Where the user asked to stop, or how it went cannot be noted.
 pub fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
-    if settings::mode(&repository.vault)? == Mode::Local {
-        return Ok(Push::NotConfigured);
+    match settings::mode(&repository.vault)? {
+        Mode::Local => Ok(Push::NotConfigured),
+        Mode::Github | Mode::Git => git_remote::publish(repository, progress),
     }
-    let push = match git_remote::publish(repository, progress) {
-        Ok(push) => push,
-        Err(error) if kind(&error) == ErrorKind::Interrupted => return Err(error),
-        Err(error) => Push::failed(&error),
-    };
-    git_remote::remember(repository, &push)?;
-    Ok(push)
 }

@@ -36,7 +36,7 @@ use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_by_way_of};
 use crate::session::MachineSlug;
-use crate::vault::{ObjectId, Vault};
+use crate::vault::{Author, CommitInfo, ObjectId, Vault};
 
 pub use self::integrate::SEEN;
 
@@ -351,11 +351,7 @@ impl Repository {
         for (name, part) in content.files(path) {
             parts.push(self.open_part(&self.work_file(machine, &name), part)?);
         }
-        if content.form == layout::Form::Plain {
-            let first = parts.into_iter().next().context("nothing is stored of it")?;
-            return Ok(first);
-        }
-        Ok(Box::new(ArchiveReader::from_readers(parts)))
+        content.form.open(parts)
     }
 
     /// The first and the last so many bytes of a long stored content, without those between; nothing
@@ -421,6 +417,14 @@ impl Repository {
             }
             number += 1;
         }
+    }
+
+    /// Who commits, now, with this message.
+    fn commit_info(&self, message: String) -> CommitInfo {
+        let env = &self.env;
+        let xdg = env.variable("XDG_CONFIG_HOME").map(Path::new);
+        let author = Author::find(&env.home, xdg, &env.host);
+        CommitInfo { message, author, time: env.local(env.now()) }
     }
 
     /// Begins a change of what is stored for this machine.

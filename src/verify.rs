@@ -58,9 +58,6 @@ pub struct Found {
     pub problems: Vec<Problem>,
     /// What was given back on trial, where that was asked for.
     pub proof: Option<Proof>,
-    /// The sessions that came back, as `machine/id`.
-    #[serde(skip)]
-    pub proven: BTreeSet<String>,
 }
 
 /// Which backup is looked at.
@@ -111,9 +108,9 @@ pub fn verify(
     if depth >= Depth::Proof {
         let failed: BTreeSet<_> = found.problems.iter().map(Problem::place).collect();
         let tried = proof::try_out(subject, &lines, &failed, progress)?;
-        receipts::remember(subject.own, &tried.proof, tried.proven.iter().cloned())?;
+        receipts::remember(subject.own, &tried.proof, tried.proven)?;
         found.problems.extend(tried.problems);
-        (found.proof, found.proven) = (Some(tried.proof), tried.proven);
+        found.proof = Some(tried.proof);
     }
     found.problems.sort_by_key(Problem::place);
     found.problems.dedup_by_key(|problem| (problem.place(), problem.kind));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::Push;
 use crate::env::Env;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
 use crate::repository::manifest::{LastPush, stamp};
 use crate::repository::{Repository, SEEN};
@@ -97,12 +97,7 @@ pub fn clone_into(
         copy.vault.set_setting("transport", &choice)?;
     }
     let copy = Repository::open(folder, repository.env())?;
-    let look = {
-        let transport = transport(&copy.vault, copy.env())?;
-        let look = Look::at(&transport.references(&remote)?);
-        fetch(&copy, &*transport, &remote, &look, progress)?;
-        look
-    };
+    let look = get(&copy, &*transport(&copy.vault, copy.env())?, &remote, progress)?;
     let tip = look.tip.ok_or_else(|| {
         Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
             .hint("send it with `claude-backup sync`")
@@ -130,25 +125,53 @@ pub fn transport_name(repository: &Repository) -> Result<String> {
     Ok(transport(&repository.vault, repository.env())?.name())
 }
 
+/// Takes over what others sent, sends what is owed, and notes how that went.
 pub(super) fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
     let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
-    let transport = transport(&vault, &env)?;
+    let transport = transport(&vault, &env);
+    let name = transport.as_ref().map(|transport| transport.name()).unwrap_or_default();
+    let push = match transport.and_then(|transport| exchange(repository, &*transport, progress)) {
+        Ok(push) => push,
+        Err(error) if kind(&error) == ErrorKind::Interrupted => return Err(error),
+        Err(error) => Push::failed(&error),
+    };
+    remember(repository, &push, name)?;
+    Ok(push)
+}
+
+fn exchange(
+    repository: &mut Repository,
+    transport: &dyn Transport,
+    progress: &dyn Progress,
+) -> Result<Push> {
     let remote = address(repository)?;
     for pause in PAUSES {
-        env.pause(Duration::from_millis(jittered(&env, pause)));
+        let env = repository.env();
+        env.pause(Duration::from_millis(jittered(env, pause)));
         if progress.interrupted() {
             return Err(Failure::new(ErrorKind::Interrupted, "stopped before it was sent").into());
         }
-        let look = Look::at(&transport.references(&remote)?);
-        fetch(repository, &*transport, &remote, &look, progress)?;
+        let look = get(repository, transport, &remote, progress)?;
         join(repository, &look)?;
-        if let Some(push) = send(repository, &*transport, &remote, &look, progress)? {
+        if let Some(push) = send(repository, transport, &remote, &look, progress)? {
             return Ok(push);
         }
     }
     Err(Failure::new(ErrorKind::Failed, "other machines kept sending at the same moment")
         .hint("the next `claude-backup sync` sends what is owed")
         .into())
+}
+
+/// Looks at the remote and fetches what it has.
+fn get(
+    repository: &Repository,
+    transport: &dyn Transport,
+    remote: &Address,
+    progress: &dyn Progress,
+) -> Result<Look> {
+    let look = Look::at(&transport.references(remote)?);
+    fetch(repository, transport, remote, &look, progress)?;
+    Ok(look)
 }
 
 fn fetch(
@@ -234,11 +257,10 @@ fn jittered(env: &Env, millis: u64) -> u64 {
 }
 
 /// Notes how it went, for `status`.
-pub(super) fn remember(repository: &Repository, push: &Push) -> Result<()> {
+fn remember(repository: &Repository, push: &Push, transport: String) -> Result<()> {
     let now = stamp(repository.env().now());
     let mut root = repository.root_manifest();
     let before = root.last_push.take().unwrap_or_default();
-    let transport = transport_name(repository).unwrap_or_default();
     let (at, error) = match push {
         Push::Failed { error, .. } => (before.at, Some(error.clone())),
         _ => (Some(now.clone()), None),

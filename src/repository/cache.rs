@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{EntryPath, LedgerName};
+use super::ledger::Entry;
 use crate::archive::Resume;
 use crate::fs::{PRIVATE_FILE, write_atomic};
 use crate::source::{Kind, Stat};
@@ -54,6 +55,15 @@ pub struct Totals {
     pub config_files: u64,
     /// Their bytes.
     pub config_bytes: u64,
+}
+
+impl Known {
+    /// What a ledger line tells of a file that was not looked at yet.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        let (gone, length) = (entry.gone_since.is_some(), entry.content.length);
+        Self { kind: entry.kind, gone, stat: None, length, resume: None }
+    }
 }
 
 impl Cache {

@@ -12,11 +12,10 @@ use anyhow::Result;
 use super::Repository;
 use super::heal::{self, Journal};
 use super::layout::{MACHINES, machine_folder};
-use super::manifest::Manifest;
 use super::revision::missing_ignore_lines;
 use super::settings;
 use crate::session::MachineSlug;
-use crate::vault::{Author, Changed, CommitInfo, FileMode, ObjectId, TreeEdits};
+use crate::vault::{Changed, FileMode, ObjectId, TreeEdits};
 
 /// Where the remote's branch was when it was last seen.
 pub const SEEN: &str = "refs/remotes/origin/main";
@@ -105,7 +104,8 @@ impl Repository {
     pub fn take_name(&mut self, slug: MachineSlug, theirs: Option<ObjectId>) -> Result<()> {
         let head = self.vault.head()?.map(|head| head.commit);
         if let Some(theirs) = theirs.or(head)
-            && let Some(id) = self.machine_id_in(self.vault.tree_of(theirs)?, &slug)?
+            && let Some(id) =
+                settings::machine_id_in(&self.vault, self.vault.tree_of(theirs)?, &slug)?
         {
             self.vault.set_setting("machineId", &id)?;
         }
@@ -238,7 +238,8 @@ impl Repository {
         let changed = self.vault.difference(old, Some(self.vault.tree_of(commit)?))?;
         self.set_strays_aside(&changed)?;
         Journal::new(self.journaled(&changed)).write(self)?;
-        self.vault.advance(from, commit, &self.move_info())?;
+        let info = self.commit_info("sync: what other machines published".into());
+        self.vault.advance(from, commit, &info)?;
         heal::by_journal(self)
     }
 
@@ -258,16 +259,6 @@ impl Repository {
         Ok(())
     }
 
-    fn move_info(&self) -> CommitInfo {
-        let env = self.env();
-        let xdg = env.variable("XDG_CONFIG_HOME").map(Path::new);
-        CommitInfo {
-            message: "sync: what other machines published".into(),
-            author: Author::find(&env.home, xdg, &env.host),
-            time: env.local(env.now()),
-        }
-    }
-
     /// Whether the folder of our name in `theirs`, if there is one, is this machine's.
     ///
     /// # Errors
@@ -279,7 +270,7 @@ impl Repository {
             return Ok(true);
         }
         let own = self.vault.setting("machineId")?;
-        let id = self.machine_id_in(tree, &self.machine)?;
+        let id = settings::machine_id_in(&self.vault, tree, &self.machine)?;
         if let (Some(own), Some(id)) = (own, id) {
             return Ok(own == id);
         }
@@ -292,17 +283,6 @@ impl Repository {
             return Ok(false);
         };
         Ok(self.vault.folder_in(self.vault.tree_of(base)?, &folder)?.is_some())
-    }
-
-    /// The id in a machine's manifest of some tree.
-    ///
-    /// # Errors
-    /// Where git cannot be read.
-    pub fn machine_id_in(&self, tree: ObjectId, slug: &MachineSlug) -> Result<Option<String>> {
-        let name = format!("{}/manifest.json", machine_folder(slug));
-        let Some(file) = self.vault.file_in(tree, &name)? else { return Ok(None) };
-        let manifest = Manifest::parse(&self.vault.read(file.id)?);
-        Ok(manifest.ok().map(|manifest| manifest.machine_id).filter(|id| !id.is_empty()))
     }
 
     /// This machine's name with the first number that neither side has used.
@@ -328,10 +308,7 @@ impl Repository {
             let mut edits = TreeEdits::new();
             edits.remove_folder(old);
             edits.put_folder(new, folder);
-            let info = CommitInfo {
-                message: format!("this machine is {slug} from now on"),
-                ..self.move_info()
-            };
+            let info = self.commit_info(format!("this machine is {slug} from now on"));
             let commit = self.vault.commit_on(head.commit, &edits, &info)?;
             self.follow(commit)?;
         }

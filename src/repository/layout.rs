@@ -6,12 +6,14 @@
 //! we make ourselves.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::archive::ArchiveReader;
 use crate::session::{MachineSlug, ProjectId, SessionId};
 use crate::source::Kind;
 use crate::vault::is_forbidden_name;
@@ -212,6 +214,19 @@ pub enum Form {
     Gzip,
     /// The bytes themselves.
     Plain,
+}
+
+impl Form {
+    /// The uncompressed bytes that these parts hold, in their order.
+    ///
+    /// # Errors
+    /// Where a plain file has no part; what does not inflate is found while reading.
+    pub fn open(self, parts: Vec<Box<dyn Read + Send>>) -> Result<Box<dyn Read + Send>> {
+        if self == Self::Plain {
+            return parts.into_iter().next().context("nothing is stored of it");
+        }
+        Ok(Box::new(ArchiveReader::from_readers(parts)))
+    }
 }
 
 /// The form for a new file: what grows is compressed and versioned, what is rewritten is kept as is.

@@ -19,7 +19,7 @@ use crate::fs::{
     set_mode, write_atomic,
 };
 use crate::vault::{
-    Author, Batch, CommitInfo, Edit, FileMode, Grown, ObjectId, Previous, Shared, TreeEdits,
+    Batch, CommitInfo, Edit, FileMode, Grown, ObjectId, Previous, Shared, TreeEdits,
 };
 
 /// Changes under way.
@@ -243,14 +243,9 @@ impl<'a> Revision<'a> {
 
     fn commit_info(&self, size: &str) -> CommitInfo {
         let env = self.repository.env();
-        let xdg = env.variable("XDG_CONFIG_HOME").map(Path::new);
-        let time = env.local(env.now());
-        let (when, files) = (time.format("%Y-%m-%d %H:%M"), self.files);
-        CommitInfo {
-            message: format!("backup {when} — {files} files, {size} total"),
-            author: Author::find(&env.home, xdg, &env.host),
-            time,
-        }
+        let when = env.local(env.now()).format("%Y-%m-%d %H:%M");
+        let files = self.files;
+        self.repository.commit_info(format!("backup {when} — {files} files, {size} total"))
     }
 
     /// Stores a small text under a name below this machine's folder.

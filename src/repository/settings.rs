@@ -13,8 +13,8 @@ use super::manifest::Manifest;
 use crate::env::Env;
 use crate::fs::read_if_exists;
 use crate::session::MachineSlug;
-use crate::vault::Vault;
 use crate::vault::transport::Address;
+use crate::vault::{ObjectId, Vault};
 
 /// Where the copies go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -104,10 +104,23 @@ pub fn machine(vault: &Vault, root: &Path, env: &Env) -> Result<MachineSlug> {
 
 /// True where a machine's folder was made by this program: a clone of it is not that machine.
 fn has_an_owner(vault: &Vault, slug: &MachineSlug) -> Result<bool> {
+    let Some(head) = vault.head()? else { return Ok(false) };
+    Ok(machine_id_in(vault, head.tree, slug)?.is_some())
+}
+
+/// The id in a machine's manifest of some tree.
+///
+/// # Errors
+/// Where git cannot be read.
+pub(super) fn machine_id_in(
+    vault: &Vault,
+    tree: ObjectId,
+    slug: &MachineSlug,
+) -> Result<Option<String>> {
     let name = format!("{}/manifest.json", machine_folder(slug));
-    let Some(file) = vault.find(&name)? else { return Ok(false) };
+    let Some(file) = vault.file_in(tree, &name)? else { return Ok(None) };
     let manifest = Manifest::parse(&vault.read(file.id)?);
-    Ok(manifest.is_ok_and(|manifest| !manifest.machine_id.is_empty()))
+    Ok(manifest.ok().map(|manifest| manifest.machine_id).filter(|id| !id.is_empty()))
 }
 
 /// The name with the first number that makes it free, from 2.

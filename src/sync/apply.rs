@@ -30,12 +30,8 @@ pub(super) fn stored(repository: &Repository) -> Result<Cache> {
     let mut cache = Cache::new(repository.machine_tree(&repository.machine)?);
     for (name, ledger) in repository.ledgers(&repository.machine)? {
         cache.totals.insert(name, totals_of(&ledger));
-        cache.files.extend(ledger.entries.values().map(|entry| {
-            let gone = entry.gone_since.is_some();
-            let length = entry.content.length;
-            let known = Known { kind: entry.kind, gone, stat: None, length, resume: None };
-            (entry.path.as_str().to_owned(), known)
-        }));
+        let known = |entry: &Entry| (entry.path.as_str().to_owned(), Known::of(entry));
+        cache.files.extend(ledger.entries.values().map(known));
     }
     Ok(cache)
 }

@@ -10,7 +10,6 @@ use anyhow::Result;
 
 use super::apply::{Run, stored};
 use super::totals::Occasion;
-use crate::archive::ArchiveReader;
 use crate::repository::Repository;
 use crate::repository::cache::Known;
 use crate::repository::layout::{EntryPath, Form};
@@ -186,9 +185,7 @@ impl Reunion<'_> {
     }
 
     fn know(&mut self, entry: &Entry) {
-        let (kind, gone, length) = (entry.kind, entry.gone_since.is_some(), entry.content.length);
-        let known = Known { kind, gone, stat: None, length, resume: None };
-        self.run.cache.files.insert(entry.path.as_str().to_owned(), known);
+        self.run.cache.files.insert(entry.path.as_str().to_owned(), Known::of(entry));
     }
 }
 
@@ -235,7 +232,7 @@ impl Sides<'_> {
     }
 
     fn begins_with(&self, longer: &Content, shorter: &Content) -> Result<bool> {
-        let beginning = self.open(longer).take(shorter.length);
+        let beginning = self.open(longer)?.take(shorter.length);
         let (hash, length) = Hash::of(beginning)?;
         Ok(length == shorter.length && hash == shorter.sha256)
     }
@@ -244,31 +241,18 @@ impl Sides<'_> {
         if !matches!(entry.kind, Kind::Transcript | Kind::Subagent) {
             return 0;
         }
-        let ids = MessageIds::read(self.open(version));
-        let present = MessageIds::read(self.open(&entry.content));
-        match (ids, present) {
+        let ids = |content| Ok::<_, anyhow::Error>(MessageIds::read(self.open(content)?)?);
+        match (ids(version), ids(&entry.content)) {
             (Ok(ids), Ok(present)) => ids.missing_from(&present),
             _ => version.messages(),
         }
     }
 
-    fn open(&self, content: &Content) -> impl Read {
-        let blobs = content.parts.iter().map(|part| part.blob);
-        let readers = blobs.map(|blob| -> Box<dyn Read + Send> {
-            match self.0.vault.read(blob) {
-                Ok(bytes) => Box::new(std::io::Cursor::new(bytes)),
-                Err(error) => Box::new(Missing(format!("{error:#}"))),
-            }
-        });
-        ArchiveReader::from_readers(readers.collect())
-    }
-}
-
-/// A part that git cannot give.
-struct Missing(String);
-
-impl Read for Missing {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        Err(std::io::Error::other(self.0.clone()))
+    fn open(&self, content: &Content) -> Result<Box<dyn Read + Send>> {
+        let mut parts: Vec<Box<dyn Read + Send>> = Vec::new();
+        for part in &content.parts {
+            parts.push(Box::new(std::io::Cursor::new(self.0.vault.read(part.blob)?)));
+        }
+        content.form.open(parts)
     }
 }

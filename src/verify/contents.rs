@@ -2,14 +2,12 @@
 
 use std::io::{Cursor, Read};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Line, Problem, ProblemKind, stopped};
-use crate::archive::ArchiveReader;
 use crate::progress::Progress;
 use crate::repository::Repository;
-use crate::repository::layout::Form;
 use crate::repository::ledger::{Content, Hash, StoredPart};
 use crate::vault::ObjectId;
 
@@ -51,26 +49,36 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Each part is looked at once, here and in git; whichever copy is whole is then inflated.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let mut is_whole = true;
-        for (name, part) in self.content.files(&self.line.entry.path) {
-            let here = self.is_whole_here(&name, part);
-            let there = self.repository.vault.read(part.blob).map(drop);
+        let mut whole: Vec<Box<dyn Read + Send>> = Vec::new();
+        let files = self.content.files(&self.line.entry.path);
+        for (name, part) in &files {
+            let here = self.whole_here(name, part);
+            let there = self.repository.vault.read(part.blob);
             let found = match (here, there) {
-                (true, Ok(())) => continue,
-                (true, Err(error)) => (ProblemKind::GitDamaged, format!("{error:#}")),
-                (false, Ok(())) => {
+                (Some(file), Ok(_)) => {
+                    whole.push(Box::new(file));
+                    continue;
+                }
+                (Some(file), Err(error)) => {
+                    whole.push(Box::new(file));
+                    (ProblemKind::GitDamaged, format!("{error:#}"))
+                }
+                (None, Ok(bytes)) => {
+                    whole.push(Box::new(Cursor::new(bytes)));
                     (ProblemKind::Damaged, "the work tree's bytes are not git's".to_owned())
                 }
-                (false, Err(error)) => {
-                    is_whole = false;
+                (None, Err(error)) => {
                     (ProblemKind::Lost, format!("no whole copy is left here: {error:#}"))
                 }
             };
-            problems.push(Problem::new(&self.line.machine, name, found.0, found.1));
+            problems.push(Problem::new(&self.line.machine, name.as_str(), found.0, found.1));
         }
-        if is_whole && let Err(error) = self.keeps_its_promise() {
+        if whole.len() == files.len()
+            && let Err(error) = self.keeps_its_promise(whole)
+        {
             let name = self.line.entry.path.as_str();
             let kind = ProblemKind::WrongContent;
             problems.push(Problem::new(&self.line.machine, name, kind, format!("{error:#}")));
@@ -78,13 +86,14 @@ impl Reading<'_> {
         problems
     }
 
-    fn is_whole_here(&self, name: &str, part: &StoredPart) -> bool {
+    fn whole_here(&self, name: &str, part: &StoredPart) -> Option<fs_err::File> {
         let path = self.repository.work_file(&self.line.machine, name);
-        ObjectId::of_file(&path).is_ok_and(|(id, _)| id == part.blob)
+        let is_whole = ObjectId::of_file(&path).is_ok_and(|(id, _)| id == part.blob);
+        is_whole.then(|| fs_err::File::open(path).ok()).flatten()
     }
 
-    fn keeps_its_promise(&self) -> Result<()> {
-        let (hash, length) = Hash::of(self.open()?)?;
+    fn keeps_its_promise(&self, parts: Vec<Box<dyn Read + Send>>) -> Result<()> {
+        let (hash, length) = Hash::of(self.content.form.open(parts)?)?;
         let promised = (self.content.sha256, self.content.length);
         anyhow::ensure!(
             (hash, length) == promised,
@@ -93,20 +102,5 @@ impl Reading<'_> {
             promised.0
         );
         Ok(())
-    }
-
-    fn open(&self) -> Result<Box<dyn Read>> {
-        let mut parts: Vec<Box<dyn Read + Send>> = Vec::new();
-        for (name, part) in self.content.files(&self.line.entry.path) {
-            let path = self.repository.work_file(&self.line.machine, &name);
-            parts.push(match self.is_whole_here(&name, part) {
-                true => Box::new(fs_err::File::open(path)?),
-                false => Box::new(Cursor::new(self.repository.vault.read(part.blob)?)),
-            });
-        }
-        match self.content.form {
-            Form::Plain => Ok(parts.pop().context("nothing is stored of it")?),
-            Form::Sectioned | Form::Gzip => Ok(Box::new(ArchiveReader::from_readers(parts))),
-        }
     }
 }

@@ -33,8 +33,6 @@ pub struct Proof {
 pub struct Receipts {
     /// The last trial.
     pub last: Option<Proof>,
-    /// Problems that the last look found.
-    pub problems: u64,
     /// When each session was last proven: `machine/id`, the time.
     pub sessions: BTreeMap<String, String>,
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::killing::contents;
 use crate::sandbox::{Sandbox, conversation};
 
 const A: &str = "aaaaaaaa-1111-4111-8111-111111111111";
@@ -455,19 +456,7 @@ fn an_archive_newer_than_its_last_commit_is_the_one_that_is_taken_over() {
 }
 
 fn files_below(folder: &Path) -> Vec<String> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.push(path.strip_prefix(folder).unwrap().display().to_string()),
-            }
-        }
-    }
-    files.sort();
-    files
+    contents(folder).into_iter().map(|(name, _)| name.display().to_string()).collect()
 }
 
 #[test]
