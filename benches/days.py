@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,20 +133,33 @@ class Bench:
             self.report.add(day, "CPU", "s", tool.name, tool.housekeeping().cpu)
             self.report.add(day, "stored after", "bytes", tool.name, tool.stored())
 
+    def prove(self, day):
+        """Every stored byte read; beside it, two processes of `gzip -t` over the newest archives alone."""
+        with self.archives() as inflate:
+            self.report.cost(day, FLOOR, inflate("gzip -t"))
+        for tool in self.tools:
+            tell(f"{day}: {tool.name}")
+            self.report.cost(day, tool.name, tool.verify(), peak=True)
+
     def give_back(self, day):
         """Everything into an empty folder; beside it, two processes of `gzip -dc` that write nowhere."""
-        copy = self.folder / "gzip"
-        shutil.copytree(self.source, copy)
-        run("gzip", "-6", "-n", "-r", copy)
-        inflate = f"find {copy} -name '*.gz' -print0 | xargs -0 -n 8 -P 2 gzip -dc"
-        self.report.cost(day, FLOOR, run("sh", "-c", inflate))
-        shutil.rmtree(copy)
+        with self.archives() as inflate:
+            self.report.cost(day, FLOOR, inflate("gzip -dc"))
         for tool in self.tools:
             tell(f"{day}: {tool.name}")
             with empty(self.folder / "restored") as into:
                 cost, place = tool.restore_all(into)
                 same_files(self.source, place)
             self.report.cost(day, tool.name, cost, peak=True)
+
+    @contextmanager
+    def archives(self):
+        """Gives a function that runs a command on `gzip -6` of every session, two processes at once."""
+        copy = self.folder / "gzip"
+        shutil.copytree(self.source, copy)
+        run("gzip", "-6", "-n", "-r", copy)
+        yield lambda command: run("sh", "-c", f"find {copy} -name '*.gz' -print0 | xargs -0 -n 8 -P 2 {command}")
+        shutil.rmtree(copy)
 
     def give_back_one(self, day, session, times=3):
         """One session into an empty folder."""

@@ -64,6 +64,7 @@ def ordinary_days(folder, kinds, report, scale, days):
         by_size = sorted(corpus.all_sessions(bench.source), key=lambda path: path.stat().st_size)
         bench.give_back_one("restore one session of middle size", by_size[len(by_size) // 2])
         bench.give_back("restore all")
+        bench.prove("verify: every stored byte read")
 
 
 def many_files(folder, kinds, report, scale, count):

@@ -31,6 +31,9 @@ class Borg(Tool):
     def housekeeping(self):
         return self.call("compact")
 
+    def verify(self):
+        return self.call("check", "--verify-data")
+
     def archive(self):
         return f"::{self.count}"
 

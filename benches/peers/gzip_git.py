@@ -54,6 +54,10 @@ class GzipGit(Tool):
     def housekeeping(self):
         return self.git("gc", "-q")
 
+    def verify(self):
+        archives = self.run("sh", "-c", 'find "$1" -name "*.gz" -exec gzip -t {} +', "verify", self.repository)
+        return archives + self.git("fsck", "--full", "--no-progress")
+
     def history(self):
         return bytes_in(self.repository / ".git")
 

@@ -28,6 +28,9 @@ class Ours(Tool):
     def housekeeping(self):
         return self.run("git", "-C", self.repository, "gc", "-q")
 
+    def verify(self):
+        return self.call("verify", "--read")
+
     def history(self):
         return bytes_in(self.repository / ".git")
 

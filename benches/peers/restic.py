@@ -28,5 +28,8 @@ class Restic(Tool):
     def housekeeping(self):
         return self.call("prune")
 
+    def verify(self):
+        return self.call("check", "--read-data")
+
     def call(self, *words):
         return self.run(self.program, "-q", *words)

@@ -26,5 +26,8 @@ class Rustic(Tool):
     def housekeeping(self):
         return self.call("prune")
 
+    def verify(self):
+        return self.call("check", "--read-data")
+
     def call(self, *words):
         return self.run(self.program, "--no-progress", *words)

@@ -49,6 +49,10 @@ class Tool:
         """What the tool's papers advise now and then, as long as every backup stays."""
         raise NotImplementedError
 
+    def verify(self):
+        """Reads every stored byte and compares it with what it should be; ends the run where one differs."""
+        raise NotImplementedError
+
     def stored(self):
         """Bytes of all that the tool keeps, caches left out."""
         return bytes_in(self.repository)
