@@ -51,6 +51,7 @@ pub fn run(
         Err(error) => {
             // A full disk may refuse this too; the failure itself is what has to be told.
             let _ = sync::record_failure(repository, &error);
+            let _ = repository.log(&format!("failed: {error:#}"));
             return Err(error);
         }
     };
@@ -64,7 +65,34 @@ pub fn run(
     }
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
-    Ok(BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms })
+    let outcome = BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms };
+    if let Err(error) = repository.log(&outcome.line()) {
+        repository.warn(format!("the run is not in the log: {error:#}"));
+    }
+    Ok(outcome)
+}
+
+impl BackupOutcome {
+    /// What happened, in one line of the log.
+    fn line(&self) -> String {
+        let SyncOutcome { files, unreadable, new_versions, total_sessions, .. } = &self.sync;
+        let mut line = format!(
+            "saved: files new {}, changed {}; sessions in all {total_sessions}",
+            files.added, files.updated
+        );
+        if !new_versions.is_empty() {
+            line += &format!("; {} were cut or rewritten at the source", new_versions.len());
+        }
+        if !unreadable.is_empty() {
+            line += &format!("; {} files could not be read", unreadable.len());
+        }
+        match &self.push {
+            Push::Pushed => line += "; sent",
+            Push::Failed { error, .. } => line += &format!("; not sent: {error}"),
+            Push::UpToDate | Push::NotConfigured | Push::Later => {}
+        }
+        line
+    }
 }
 
 fn save(

@@ -15,8 +15,10 @@ use crate::commands::init::InitArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::peek::PeekArgs;
 use crate::commands::restore::RestoreArgs;
+use crate::commands::schedule::ScheduleArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::sync::SyncArgs;
+use crate::commands::uninstall::UninstallArgs;
 use crate::commands::verify::VerifyArgs;
 use crate::commands::version::VersionReport;
 use crate::commands::versions::VersionsArgs;
@@ -56,6 +58,8 @@ enum Command {
     Peek(PeekArgs),
     Verify(VerifyArgs),
     Backend(BackendArgs),
+    Schedule(ScheduleArgs),
+    Uninstall(UninstallArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -71,6 +75,8 @@ impl Command {
             Self::Peek(args) => args.run(context),
             Self::Verify(args) => args.run(context),
             Self::Backend(args) => args.run(context),
+            Self::Schedule(args) => args.run(context),
+            Self::Uninstall(args) => args.run(context),
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

@@ -21,6 +21,12 @@ pub struct Env {
     pub working_dir: PathBuf,
     /// The full host name, for display.
     pub host: String,
+    /// The system, which decides what starts programs at their time.
+    pub os: Os,
+    /// The user's number; 0 where users have none.
+    pub user_id: u32,
+    /// The running program; empty where that is not known.
+    pub program: PathBuf,
     /// The process id, for the lock's owner line.
     pub pid: u32,
     /// Which of the three streams are terminals.
@@ -31,6 +37,17 @@ pub struct Env {
     pub impatient: Arc<AtomicBool>,
     variables: BTreeMap<OsString, OsString>,
     clock: Clock,
+}
+
+/// The systems that differ in more than names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// macOS.
+    MacOs,
+    /// Linux.
+    Linux,
+    /// Anything else.
+    Other,
 }
 
 /// Which standard streams a person is looking at, and how wide they are.
@@ -68,6 +85,13 @@ impl Env {
             home,
             working_dir: std::env::current_dir().context("the working folder is gone")?,
             host: hostname::get().map_or_else(|_| String::new(), |h| h.to_string_lossy().into()),
+            os: match std::env::consts::OS {
+                "macos" => Os::MacOs,
+                "linux" => Os::Linux,
+                _ => Os::Other,
+            },
+            user_id: user_id(),
+            program: std::env::current_exe().unwrap_or_default(),
             pid: std::process::id(),
             terminal: Terminal::from_process(),
             interrupt: Arc::default(),
@@ -84,6 +108,9 @@ impl Env {
             working_dir: home.clone(),
             home,
             host: host.into(),
+            os: Os::Other,
+            user_id: 501,
+            program: PathBuf::from("/usr/local/bin/claude-backup"),
             pid: 4242,
             terminal: Terminal::default(),
             interrupt: Arc::default(),
@@ -177,6 +204,16 @@ impl Env {
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
+}
+
+#[cfg(unix)]
+fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn user_id() -> u32 {
+    0
 }
 
 #[cfg(unix)]

@@ -16,6 +16,7 @@ pub mod backup;
 
 pub mod backend;
 pub mod restore;
+pub mod schedule;
 pub mod status;
 pub mod sync;
 pub mod verify;

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod migrate;
 mod older;
 pub mod revision;
+mod run_log;
 pub mod settings;
 mod sizes;
 pub mod stage;

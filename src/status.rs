@@ -14,6 +14,7 @@ use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
 use crate::repository::settings;
+use crate::schedule::{self, Frequency, Scheduled, State};
 use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
@@ -26,8 +27,8 @@ const DEFAULT_CLEANUP_DAYS: i64 = 30;
 /// Sessions this close to their sweep are told of.
 const SWEEP_WARNING_DAYS: i64 = 5;
 
-/// A backup is daily where nothing else was said: two days were missed.
-const OVERDUE_AFTER_DAYS: i64 = 2;
+/// A backup is daily where nothing else was said.
+const USUAL_HOURS: u32 = 24;
 
 /// Everything that `status` tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -67,6 +68,11 @@ pub struct Status {
     pub scheduler: String,
     /// `off`, `daily`, `6h`, `hourly`, or nothing.
     pub schedule: String,
+    /// When the next run is due, where one is.
+    pub next_run: Option<DateTime<Utc>>,
+    /// As set, and what the system makes of it.
+    #[serde(skip)]
+    pub scheduled: Scheduled,
     /// Sessions that the source lacks and the backup keeps.
     pub gone: u64,
     /// Since when the first of them is gone.
@@ -103,6 +109,8 @@ pub enum Health {
     AtRisk,
     /// There is something to save, and nothing was saved for days.
     Overdue,
+    /// A schedule is set, and no run will start.
+    NotScheduled,
     /// The copy elsewhere lacks something.
     NotPushed,
     /// The last run could not save everything.
@@ -184,6 +192,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
     let manifest = manifest(repository, &prepared)?;
     let size = manifest.sessions.size_bytes;
+    let scheduled = schedule::look(repository)?;
     let mut status = Status {
         version: VERSION.into(),
         mode: mode.as_str().into(),
@@ -199,8 +208,10 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
         proof: proven(repository, &index),
         index: IndexCount { sessions: index.len() as u64 },
-        scheduler: "inactive".into(),
-        schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
+        scheduler: if scheduled.state == State::Active { "active" } else { "inactive" }.into(),
+        schedule: scheduled.frequency.map(Frequency::as_str).unwrap_or_default().into(),
+        next_run: scheduled.next,
+        scheduled,
         gone: index.iter().filter(|session| session.gone_since.is_some()).count() as u64,
         gone_since: index.iter().filter_map(|session| session.gone_since).min(),
         source_exists: roots.primary().is_dir(),
@@ -311,14 +322,9 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
             ),
         ));
     }
-    let days = last_run_time(status).map_or(0, |last| (now - last).num_days());
-    if status.pending > 0 && days >= OVERDUE_AFTER_DAYS {
-        let pending = number(status.pending, "file");
-        let text = format!(
-            "{pending} new or changed, and no backup for {days} days; run `claude-backup sync`"
-        );
-        found.push((Health::Overdue, text));
-    }
+    found.extend(overdue(status, now).map(|text| (Health::Overdue, text)));
+    let Scheduled { frequency, state, .. } = &status.scheduled;
+    found.extend(schedule::problem(*frequency, state).map(|text| (Health::NotScheduled, text)));
     if let Some(text) = not_pushed(&status.push) {
         found.push((Health::NotPushed, text));
     }
@@ -340,6 +346,21 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     }
     status.health = found.first().map_or(Health::Ok, |(health, _)| *health);
     status.warnings = found.into_iter().map(|(_, text)| text).collect();
+}
+
+/// There is something to save, and two runs were missed.
+fn overdue(status: &Status, now: DateTime<Utc>) -> Option<String> {
+    let every = status.scheduled.frequency.and_then(Frequency::hours).unwrap_or(USUAL_HOURS);
+    let hours = last_run_time(status).map_or(0, |last| (now - last).num_hours());
+    if status.pending == 0 || hours < 2 * i64::from(every) {
+        return None;
+    }
+    let pending = number(status.pending, "file");
+    let passed = match hours / 24 {
+        0 | 1 => format!("{hours} hours"),
+        days => format!("{days} days"),
+    };
+    Some(format!("{pending} new or changed, and no backup for {passed}; run `claude-backup sync`"))
 }
 
 fn not_pushed(copy: &Copy) -> Option<String> {

@@ -10,12 +10,14 @@ use super::Context;
 use super::backend::BackendName;
 use super::joining::{self, FreshFolder, Wanted};
 use super::saved::Saved;
+use super::schedule::arrange;
 use crate::backend::{self, Destination, Look};
 use crate::backup::{self, BackupOutcome, Publishing};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
 use crate::restore::{self, Conflict, RestoreOutcome};
+use crate::schedule::{self, Frequency, State};
 use crate::session::MachineSlug;
 use crate::source::{Roots, Scope};
 use crate::sync::Reading;
@@ -37,7 +39,7 @@ pub struct InitArgs {
     /// The machine's name in the backup, to take an earlier folder back
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
-    /// How often to back up by itself
+    /// How often to back up automatically
     #[arg(long, value_name = "FREQ", conflicts_with = "no_schedule")]
     schedule: Option<Frequency>,
     /// Back up only when asked to
@@ -49,20 +51,6 @@ pub struct InitArgs {
     /// Ask nothing; accept a GitHub repository that is not private
     #[arg(long)]
     yes: bool,
-}
-
-/// How often a backup is made by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Frequency {
-    /// Never
-    Off,
-    /// Every day
-    Daily,
-    /// Every six hours
-    #[value(name = "6h")]
-    SixHours,
-    /// Every hour
-    Hourly,
 }
 
 /// What is given back at once.
@@ -80,7 +68,6 @@ impl InitArgs {
     /// # Errors
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
-        self.refuse_what_is_not_here()?;
         let machine = self.machine.as_deref().map(MachineSlug::new).transpose()?;
         let root = &context.backup_dir.clone();
         let found = Repository::find(root, context.env)?;
@@ -105,8 +92,16 @@ impl InitArgs {
             take_machine(&mut repository, machine, joined.as_ref())?;
         }
         let done = self.bring_together(&mut repository, joined.as_ref(), context);
+        let (saved, restored) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                context.warn_of(&repository);
+                return Err(error);
+            }
+        };
+        let is_arranged = self.arrange_schedule(&repository, context)?;
+        drop(lock);
         context.warn_of(&repository);
-        let (saved, restored) = done?;
         context.ui.emit(&InitReport {
             mode: settings::mode(&repository.vault)?,
             machine: context.env.host.clone(),
@@ -117,6 +112,7 @@ impl InitArgs {
             shown_dir: place(root, context.env),
             sync: Saved(saved),
             schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
+            is_arranged,
             restored,
         })
     }
@@ -239,14 +235,51 @@ impl InitArgs {
         Ok(())
     }
 
-    fn refuse_what_is_not_here(&self) -> Result<()> {
-        if self.schedule.is_some_and(|schedule| schedule != Frequency::Off) {
-            let message = "schedules are not part of this version";
-            return Err(Failure::new(ErrorKind::Failed, message)
-                .hint("let a timer of your system run `claude-backup sync`")
-                .into());
+    /// How often a backup is made automatically: as the flags say, else as somebody answers; nothing
+    /// changes where nobody does.
+    fn wished_schedule(
+        &self,
+        repository: &Repository,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Frequency>> {
+        if self.no_schedule {
+            return Ok(Some(Frequency::Off));
         }
-        Ok(())
+        if self.schedule.is_some() {
+            return Ok(self.schedule);
+        }
+        let known = schedule::look(repository)?;
+        if known.state == State::Active || known.frequency == Some(Frequency::Off) {
+            return Ok(None);
+        }
+        let frequency = known.frequency.unwrap_or(Frequency::Daily);
+        if schedule::scheduler(context.env).is_none() {
+            return Ok(None);
+        }
+        let question = format!("Back up automatically {}?", frequency.words());
+        let answer = match self.yes {
+            true => Some(Answer::Yes),
+            false => context.ui.ask(&question, Answer::Yes),
+        };
+        Ok(match answer {
+            Some(Answer::Yes) => Some(frequency),
+            Some(Answer::No) => Some(Frequency::Off),
+            None => None,
+        })
+    }
+
+    /// Sets the schedule; what was saved is saved where that fails, so it is a warning.
+    fn arrange_schedule(&self, repository: &Repository, context: &mut Context<'_>) -> Result<bool> {
+        let Some(frequency) = self.wished_schedule(repository, context)? else { return Ok(true) };
+        match arrange(repository, frequency, context) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                let word = frequency.as_str();
+                let text = format!("{error:#}; try again with `claude-backup schedule {word}`");
+                repository.warn(format!("no automatic backup: {text}"));
+                Ok(false)
+            }
+        }
     }
 }
 
@@ -315,6 +348,8 @@ struct InitReport {
     shown_dir: String,
     sync: Saved,
     schedule: String,
+    #[serde(skip)]
+    is_arranged: bool,
     restored: RestoreOutcome,
 }
 
@@ -337,7 +372,12 @@ impl Report for InitReport {
             page.mark(Mark::Bad, format!("not restored: {}: {}", failure.path, failure.error))?;
         }
         page.blank()?;
+        let automatically = match Frequency::parse(&self.schedule) {
+            None | Some(Frequency::Off) => "claude-backup schedule daily",
+            Some(frequency) => frequency.words(),
+        };
         page.fields(&[
+            ("automatically", Span::plain(automatically)),
             ("save again", Span::plain("claude-backup sync")),
             ("look", Span::plain("claude-backup status")),
             ("get back", Span::plain("claude-backup restore --list")),
@@ -349,7 +389,7 @@ impl Report for InitReport {
     }
 
     fn exit_code(&self) -> u8 {
-        match self.restored.failures.is_empty() {
+        match self.restored.failures.is_empty() && self.is_arranged {
             true => self.sync.exit_code(),
             false => 1,
         }

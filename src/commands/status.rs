@@ -10,6 +10,7 @@ use super::Context;
 use crate::env::Env;
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
+use crate::schedule::Frequency;
 use crate::source::Roots;
 use crate::status::{self, CopyState, Health, Status};
 use crate::ui::words::{count, place, size, when};
@@ -62,6 +63,7 @@ impl StatusReport {
         ];
         fields.extend(status.repo.as_ref().map(|url| ("remote", Span::plain(url))));
         fields.extend(self.copy().map(|copy| ("copy", Span::plain(copy))));
+        fields.push(("schedule", Span::plain(self.schedule())));
         let sessions = count(status.sessions.files, "session");
         let bytes = size(status.sessions.size_bytes);
         fields.push(("sessions", Span::plain(format!("{sessions} in {projects}, {bytes}"))));
@@ -107,6 +109,19 @@ impl StatusReport {
         Some(format!("{} of {sessions} restorable{since}", proof.proven))
     }
 
+    /// How often a backup is made automatically, and when next.
+    fn schedule(&self) -> String {
+        let scheduled = &self.status.scheduled;
+        match scheduled.frequency {
+            None | Some(Frequency::Off) => "none: claude-backup schedule daily".into(),
+            Some(frequency) => {
+                let next = scheduled.next.map(|next| when(next, self.env.now(), &self.env));
+                let next = next.map(|when| format!(", next {when}")).unwrap_or_default();
+                frequency.words().to_owned() + &next
+            }
+        }
+    }
+
     /// When the copy elsewhere was last equal, and by what it was sent.
     fn copy(&self) -> Option<String> {
         let copy = &self.status.push;
@@ -126,7 +141,11 @@ impl Report for StatusReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let mark = match self.status.health {
             Health::Ok => Mark::Good,
-            Health::Loss | Health::Incomplete | Health::Overdue | Health::NotPushed => Mark::Warn,
+            Health::Loss
+            | Health::Incomplete
+            | Health::Overdue
+            | Health::NotScheduled
+            | Health::NotPushed => Mark::Warn,
             Health::Never | Health::AtRisk => Mark::Bad,
         };
         page.mark(mark, self.headline())?;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::fixture;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "init",
     "sync",
     "status",
@@ -13,6 +13,8 @@ const COMMANDS: [&str; 10] = [
     "peek",
     "backend",
     "verify",
+    "schedule",
+    "uninstall",
     "completions",
     "man",
 ];

@@ -44,14 +44,6 @@ fn what_the_backup_has_can_come_back_at_once() {
 }
 
 #[test]
-fn what_this_version_lacks_is_refused_before_anything_is_made() {
-    let sandbox = fixture::home();
-    let error = sandbox.run(&["init", "--schedule", "daily", "--json"]).fails(1).json_error();
-    assert!(error["error"].as_str().unwrap().contains("part of this version"), "{error}");
-    assert!(!sandbox.backup("").exists());
-}
-
-#[test]
 fn a_remote_that_is_not_there_leaves_everything_as_it_was() {
     for arguments in [
         &["init", "--backend", "git", "--remote", "/nowhere/x.git"][..],

@@ -37,6 +37,7 @@ const PROMISED: &[(&[&str], &str)] = &[
          warnings lastRun.at lastRun.result gone atRisk proof machines.0.slug machines.0.machine \
          machines.0.lastSync machines.0.sessionCount machines.0.backupSizeBytes",
     ),
+    (&["schedule", "show"], "schedule scheduler active nextRun problem"),
     (&["completions", "bash"], "shell script"),
     (&["man"], "page"),
 ];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use claude_backup::env::{Env, Terminal};
+use claude_backup::env::{Env, Os, Terminal};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,6 +18,7 @@ pub struct Sandbox {
     clock: Arc<AtomicI64>,
     host: String,
     variables: Vec<(String, String)>,
+    runs_on: Option<(Os, PathBuf)>,
 }
 
 /// How a call ended.
@@ -39,6 +40,7 @@ impl Sandbox {
             clock: Arc::new(AtomicI64::new(START)),
             host: "test-host.local".into(),
             variables: Vec::new(),
+            runs_on: None,
         }
     }
 
@@ -51,6 +53,12 @@ impl Sandbox {
     /// The same machine with a variable set.
     pub fn with_variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same machine with this system, where the program lies there.
+    pub fn running(mut self, os: Os, program: PathBuf) -> Self {
+        self.runs_on = Some((os, program));
         self
     }
 
@@ -162,7 +170,10 @@ impl Sandbox {
 
     /// What the program sees.
     pub fn env(&self) -> Env {
-        let env = Env::sandbox(self.home(""), &self.host, Arc::clone(&self.clock));
+        let mut env = Env::sandbox(self.home(""), &self.host, Arc::clone(&self.clock));
+        if let Some((os, program)) = &self.runs_on {
+            (env.os, env.program) = (*os, program.clone());
+        }
         self.variables.iter().fold(env, |env, (name, value)| env.with_variable(name, value))
     }
 

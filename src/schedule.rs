@@ -1,0 +1,285 @@
+//! Automatic backups: how often, by which part of the system, and whether it does it.
+
+mod cron;
+mod job;
+mod launchd;
+mod systemd;
+mod template;
+mod tool;
+
+use anyhow::Result;
+use chrono::{DateTime, Duration, NaiveDateTime, NaiveTime, Timelike, Utc};
+use clap::ValueEnum;
+use serde::{Serialize, Serializer};
+
+pub use self::job::Job;
+use crate::env::{Env, Os};
+use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::manifest::parse_stamp;
+
+/// A daily backup is made at this hour, local time.
+const HOUR: u32 = 3;
+
+/// How often a backup is made automatically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Frequency {
+    /// Never
+    Off,
+    /// Every day at 03:00
+    Daily,
+    /// Every six hours
+    #[value(name = "6h")]
+    SixHours,
+    /// Every hour
+    Hourly,
+}
+
+/// What the system makes of a schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is installed.
+    #[default]
+    Absent,
+    /// It will start the next run.
+    Active,
+    /// Something is installed, but no run will start, or not ours; says why.
+    Stopped(String),
+}
+
+/// A part of the system that starts programs at their time.
+pub trait Scheduler {
+    /// Its name for people.
+    fn name(&self) -> &'static str;
+
+    /// Puts the job in place of what was there, and sees to it that it will run.
+    ///
+    /// # Errors
+    /// Where the system refuses it; then what was there before is there again.
+    fn install(&self, job: &Job) -> Result<()>;
+
+    /// Takes the job away; where there is none, nothing is to be done.
+    ///
+    /// # Errors
+    /// Where the system refuses it.
+    fn remove(&self) -> Result<()>;
+
+    /// Whether the next run will come.
+    ///
+    /// # Errors
+    /// Where what is installed cannot be read.
+    fn state(&self) -> Result<State>;
+
+    /// What a person should know of the runs that this part of the system starts.
+    fn advice(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The schedule of a backup, as set and as the system sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scheduled {
+    /// As set; nothing where nobody ever said.
+    pub frequency: Option<Frequency>,
+    /// What starts the runs here.
+    pub scheduler: Option<&'static str>,
+    /// What it makes of it.
+    pub state: State,
+    /// When the next run is due, where one is.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// What starts programs at their time on this machine, for this user; the best one first.
+#[must_use]
+pub fn schedulers(env: &Env) -> Vec<Box<dyn Scheduler + '_>> {
+    let mut found: Vec<Box<dyn Scheduler + '_>> = Vec::new();
+    match env.os {
+        Os::MacOs => {
+            found.extend(launchd::Launchd::find(env).map(|launchd| Box::new(launchd) as _));
+        }
+        Os::Linux => {
+            found.extend(systemd::Systemd::find(env).map(|systemd| Box::new(systemd) as _));
+            found.extend(cron::Cron::find(env).map(|cron| Box::new(cron) as _));
+        }
+        Os::Other => {}
+    }
+    found
+}
+
+/// The best of [`schedulers`].
+#[must_use]
+pub fn scheduler(env: &Env) -> Option<Box<dyn Scheduler + '_>> {
+    schedulers(env).into_iter().next()
+}
+
+/// Makes the backup run automatically so often, or no more.
+///
+/// The setting changes last: it never says more than what the system does. The caller holds the
+/// backup's lock.
+///
+/// # Errors
+/// Where nothing on this machine could start it, or the system refuses; then all is as before.
+pub fn set(repository: &Repository, frequency: Frequency, job: &Job) -> Result<()> {
+    if frequency == Frequency::Off {
+        return forget(repository);
+    }
+    let mut schedulers = schedulers(repository.env()).into_iter();
+    schedulers.next().ok_or_else(nothing_starts_it)?.install(job)?;
+    if repository.vault.setting("schedule")?.is_some() {
+        // It may have been installed when there was nothing better, and two would start it twice.
+        for other in schedulers {
+            if let Err(error) = other.remove() {
+                repository.warn(format!("{} may start it too: {error:#}", other.name()));
+            }
+        }
+    }
+    settle(repository, frequency)
+}
+
+/// Takes whatever is installed away, on a machine that may have no backup.
+///
+/// # Errors
+/// Where the system refuses it.
+pub fn remove(env: &Env) -> Result<()> {
+    schedulers(env).iter().try_for_each(|scheduler| scheduler.remove())
+}
+
+/// Takes the schedule of this backup away, and forgets that there was one.
+///
+/// # Errors
+/// Where the system refuses it, or git's settings cannot be written.
+pub fn forget(repository: &Repository) -> Result<()> {
+    remove(repository.env())?;
+    settle(repository, Frequency::Off)
+}
+
+/// What is wrong with a schedule that should be at work, and what mends it.
+#[must_use]
+pub fn problem(frequency: Option<Frequency>, state: &State) -> Option<String> {
+    let frequency = frequency.filter(|frequency| *frequency != Frequency::Off)?;
+    let why = match state {
+        State::Active => return None,
+        State::Absent => "it is not installed",
+        State::Stopped(why) => why,
+    };
+    let word = frequency.as_str();
+    Some(format!("the {word} backup does not run: {why}; run `claude-backup schedule {word}`"))
+}
+
+/// What is set, and what the system makes of it.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn look(repository: &Repository) -> Result<Scheduled> {
+    let env = repository.env();
+    let frequency = repository.vault.setting("schedule")?.as_deref().and_then(Frequency::parse);
+    let wanted = frequency.filter(|frequency| *frequency != Frequency::Off);
+    let found = wanted.and_then(|_| scheduler(env));
+    let state = match (&found, wanted) {
+        (Some(scheduler), _) => scheduler
+            .state()
+            .unwrap_or_else(|error| State::Stopped(format!("it cannot be asked: {error:#}"))),
+        (None, Some(_)) => State::Stopped("nothing on this machine starts it".into()),
+        (None, None) => State::Absent,
+    };
+    let next = wanted.filter(|_| state == State::Active);
+    let last = parse_stamp(&repository.root_manifest().last_sync);
+    Ok(Scheduled {
+        frequency,
+        scheduler: found.as_ref().map(|scheduler| scheduler.name()),
+        next: next.and_then(|frequency| {
+            match found.as_ref().is_some_and(|s| s.name() == launchd::NAME) {
+                true => frequency.after(last?, env),
+                false => frequency.next(env.now(), env),
+            }
+        }),
+        state,
+    })
+}
+
+fn settle(repository: &Repository, frequency: Frequency) -> Result<()> {
+    repository.vault.set_setting("schedule", frequency.as_str())?;
+    let mut manifest = repository.root_manifest();
+    manifest.schedule = frequency.as_str().into();
+    repository.write_root_manifest(&manifest)
+}
+
+fn nothing_starts_it() -> anyhow::Error {
+    Failure::new(ErrorKind::Failed, "nothing on this machine starts programs at their time")
+        .hint("install cron, or let a timer of your own run `claude-backup sync --quiet`")
+        .into()
+}
+
+impl Frequency {
+    /// The word on the command line, in settings and in manifests.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Daily => "daily",
+            Self::SixHours => "6h",
+            Self::Hourly => "hourly",
+        }
+    }
+
+    /// Reads what [`Frequency::as_str`] gives.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|frequency| frequency.as_str() == word)
+    }
+
+    /// Hours from one run to the next; nothing for off.
+    #[must_use]
+    pub fn hours(self) -> Option<u32> {
+        match self {
+            Self::Off => None,
+            Self::Daily => Some(24),
+            Self::SixHours => Some(6),
+            Self::Hourly => Some(1),
+        }
+    }
+
+    /// In words, as in "every day at 03:00".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Daily => "every day at 03:00",
+            Self::SixHours => "every six hours",
+            Self::Hourly => "every hour",
+        }
+    }
+
+    /// The next time by the wall clock: 03:00, or a full hour that the interval divides.
+    #[must_use]
+    pub fn next(self, now: DateTime<Utc>, env: &Env) -> Option<DateTime<Utc>> {
+        let hours = self.hours()?;
+        let first = if self == Self::Daily { HOUR } else { 0 };
+        let local = env.local(now).naive_local();
+        let today = local.date().and_time(NaiveTime::MIN) + Duration::hours(first.into());
+        let passed = (local - today).num_seconds().div_euclid(3600 * i64::from(hours)) + 1;
+        to_utc(today + Duration::hours(passed * i64::from(hours)), now, env)
+    }
+
+    /// The next time where intervals are counted from the last run; daily ones have their hour.
+    fn after(self, last: DateTime<Utc>, env: &Env) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Daily => self.next(env.now(), env),
+            _ => Some((last + Duration::hours(self.hours()?.into())).max(env.now())),
+        }
+    }
+}
+
+impl Serialize for Frequency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A time of the local clock; the offset is that of the day it falls on.
+fn to_utc(local: NaiveDateTime, near: DateTime<Utc>, env: &Env) -> Option<DateTime<Utc>> {
+    let guess =
+        (local - Duration::seconds(env.local(near).offset().local_minus_utc().into())).and_utc();
+    let offset = env.local(guess).offset().local_minus_utc();
+    (local - Duration::seconds(offset.into())).and_utc().with_nanosecond(0)
+}
