@@ -10,6 +10,8 @@ pub const PIECE: usize = 65_536;
 pub const SECTION: usize = 1 << 20;
 /// Plain bytes that prime a piece: all that deflate can look back.
 pub const HISTORY: usize = 32_768;
+/// Plain bytes in a full block: a piece that grows keeps those of its blocks that were full.
+pub(super) const BLOCK: usize = 8_192;
 /// Compressed bytes after which a part is closed at the next section boundary.
 pub const PART_LIMIT: u64 = 64 << 20;
 /// Plain bytes at which a part is closed whatever it compressed to.
@@ -26,7 +28,8 @@ pub(super) const EMPTY_TAIL: [u8; 2] = [3, 0];
 pub(super) const MARKER: [u8; 4] = [0, 0, 0xff, 0xff];
 /// Bytes of CRC-32 and length behind the compressed data.
 pub(super) const TRAILER: usize = 8;
-/// No compressed piece is longer: zlib's own bound for 64 KiB is 74,757, a flush adds six.
+/// No compressed piece is longer: zlib's own bound for 64 KiB is 74,757, a flush adds six bytes, and
+/// each block no more than its header.
 pub(super) const PIECE_BOUND: usize = 81_920;
 
 /// When a part is full; it is closed at the next section boundary.

@@ -5,7 +5,7 @@ use std::io;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::format::{PIECE, PIECE_BOUND, marker_ends};
+use super::format::{BLOCK, PIECE, PIECE_BOUND, marker_ends};
 
 /// A deflated piece.
 pub(super) struct Piece {
@@ -25,8 +25,11 @@ pub(super) fn scratch() -> Vec<u8> {
 /// Deflates a full piece up to a full flush, or a shorter one up to the final block.
 ///
 /// The bytes depend on `plain` and `history` alone. That needs a compressor of its own for each
-/// piece, because one that was reset still remembers enough to choose other matches, and a single
-/// call with room for everything, because the encoder's choices follow the cuts of its output.
+/// piece, because one that was reset still remembers enough to choose other matches, and room for
+/// everything in each call, because the encoder's choices follow the cuts of its output.
+///
+/// A partial flush ends each block of [`BLOCK`] plain bytes, so that a piece which goes on later
+/// repeats those that it had.
 pub(super) fn deflate(
     plain: &[u8],
     history: Option<&[u8]>,
@@ -36,9 +39,15 @@ pub(super) fn deflate(
     if let Some(history) = history {
         compress.set_dictionary(history)?;
     }
+    let last = plain.len().saturating_sub(1) / BLOCK * BLOCK;
+    for block in plain[..last].chunks(BLOCK) {
+        let used = used(&compress);
+        compress.compress(block, &mut scratch[used..], FlushCompress::Partial)?;
+    }
     let flush = if plain.len() == PIECE { FlushCompress::Full } else { FlushCompress::Finish };
-    let status = compress.compress(plain, scratch, flush)?;
-    let used = usize::try_from(compress.total_out()).expect("written to a slice");
+    let before = used(&compress);
+    let status = compress.compress(&plain[last..], &mut scratch[before..], flush)?;
+    let used = used(&compress);
 
     let ended = matches!(flush, FlushCompress::Full) || status == Status::StreamEnd;
     // A full buffer would mean that the encoder may have had more to say.
@@ -48,6 +57,11 @@ pub(super) fn deflate(
     let mut crc = Hasher::new();
     crc.update(plain);
     Ok(Piece { bytes: scratch[..used].to_vec(), length: plain.len(), crc })
+}
+
+/// How much of its buffer a compressor has filled.
+fn used(compress: &Compress) -> usize {
+    usize::try_from(compress.total_out()).expect("written to a slice")
 }
 
 /// Inflates the full piece at the start of `bytes` and gives its compressed length.

@@ -243,7 +243,7 @@ impl Batch {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::format::EMPTY_TAIL;
+    use super::super::format::{BLOCK, EMPTY_TAIL};
     use super::super::testing::{Memory, archive, decoded, noise, text, written};
     use super::*;
 
@@ -342,6 +342,18 @@ mod tests {
         let plain = text(4, 2 * BATCH + 3 * PIECE);
         assert_appends_to(Limits::default(), &plain, &[3 * PIECE + 5]);
         assert_appends_to(Limits::default(), &plain, &[BATCH - 1, BATCH + PIECE - 1]);
+    }
+
+    #[test]
+    fn growth_inside_a_piece_leaves_its_full_blocks_as_they_were() {
+        let plain = text(11, PIECE);
+        for blocks in 1..PIECE / BLOCK {
+            let (_, block) = written(Limits::default(), &plain[..blocks * BLOCK]);
+            let (mut files, before) = written(Limits::default(), &plain[..blocks * BLOCK + 100]);
+            let grown = appended(Limits::default(), &mut files, &before, &plain);
+            // The last byte of a block may have bits of what follows.
+            assert!(grown.common + 20 > block.resume.compressed, "{blocks}");
+        }
     }
 
     #[test]
