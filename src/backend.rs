@@ -89,6 +89,14 @@ pub fn destination(repository: &Repository) -> Result<Option<Destination>> {
     })
 }
 
+/// True where copies are sent elsewhere.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn has_copy(repository: &Repository) -> Result<bool> {
+    Ok(settings::mode(&repository.vault)? != Mode::Local)
+}
+
 /// A remote that was tried and can be sent to.
 pub struct Tried {
     mode: Mode,

@@ -114,11 +114,28 @@ impl Repository {
     /// # Errors
     /// [`ErrorKind::Locked`] while another run holds it.
     pub fn lock(&self, doing: &str) -> Result<Lock> {
+        let lock = self.lock_as_it_is(doing)?;
+        self.finish_interrupted()?;
+        Ok(lock)
+    }
+
+    /// The same, and nothing that an interrupted run left is finished yet.
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn lock_as_it_is(&self, doing: &str) -> Result<Lock> {
         let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
         let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
         self.check_name()?;
-        heal::after_crash(self)?;
         Ok(lock)
+    }
+
+    /// Finishes what an interrupted run left. The caller holds the lock.
+    ///
+    /// # Errors
+    /// Where git cannot be read or the folder cannot be written.
+    pub fn finish_interrupted(&self) -> Result<()> {
+        heal::after_crash(self)
     }
 
     /// A run that ended a moment ago may have given this machine another name.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod plan;
+mod put_back;
 mod reunite;
 mod store;
 mod survey;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub use self::apply::{acknowledge, apply, store_again, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
+pub use self::put_back::commit_again;
 pub use self::reunite::{is_contained_in, reunite};
 use self::survey::Checkpoints;
 pub use self::totals::record_failure;

@@ -1,9 +1,13 @@
 //! Whether the backup holds: what is stored is looked at, read to its end, or given back on trial.
 
 mod contents;
+mod elsewhere;
+mod history;
 mod problem;
 mod proof;
 mod receipts;
+mod records;
+mod remake;
 mod repair;
 mod share;
 mod structure;
@@ -13,9 +17,10 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
+pub use self::elsewhere::Elsewhere;
 pub use self::problem::{Problem, ProblemKind};
 pub use self::receipts::{Proof, Receipts};
-pub use self::repair::{Origin, Repaired, mended, repair};
+pub use self::repair::{Origin, Repaired, repair};
 pub use self::share::Share;
 use crate::error::{ErrorKind, Failure};
 use crate::progress::Progress;
@@ -89,10 +94,7 @@ pub fn verify(
     let repository = subject.stored;
     let mut found = Found::default();
     let mut lines = Vec::new();
-    let machines = repository.machines().unwrap_or_else(|error| {
-        found.problems.push(Problem::of_history(&repository.machine, &error));
-        Vec::new()
-    });
+    let machines = machines(repository, &mut found.problems);
     for machine in machines {
         found.checked.machines += 1;
         match structure::check(repository, &machine, &mut found.problems) {
@@ -104,6 +106,9 @@ pub fn verify(
     found.checked.sessions = lines.iter().filter(|line| line.is_session()).count() as u64;
     if depth >= Depth::Read {
         found.checked.bytes = contents::read(repository, &lines, &mut found.problems, progress)?;
+        if share.is_all() {
+            history::check(repository, &lines, &mut found.problems, progress)?;
+        }
     }
     if depth >= Depth::Proof {
         let failed: BTreeSet<_> = found.problems.iter().map(Problem::place).collect();
@@ -112,9 +117,24 @@ pub fn verify(
         found.problems.extend(tried.problems);
         found.proof = Some(tried.proof);
     }
-    found.problems.sort_by_key(Problem::place);
-    found.problems.dedup_by_key(|problem| (problem.place(), problem.kind));
+    problem::say_once(&mut found.problems);
+    if !std::ptr::eq(subject.stored, subject.own) {
+        found.problems.iter_mut().for_each(Problem::is_elsewhere);
+    }
     Ok(found)
+}
+
+/// The machines to look at; none where git cannot tell.
+fn machines(repository: &Repository, problems: &mut Vec<Problem>) -> Vec<MachineSlug> {
+    let own = &repository.machine;
+    if repository.vault.branch_is_lost() {
+        problems.push(Problem::of_branch(own));
+        return Vec::new();
+    }
+    repository.machines().unwrap_or_else(|error| {
+        problems.push(Problem::of_history(own, &error));
+        Vec::new()
+    })
 }
 
 impl Line {

@@ -12,7 +12,7 @@ use crate::repository::Repository;
 use crate::source::Roots;
 use crate::ui::words::{count, size};
 use crate::ui::{Mark, Page, Report};
-use crate::verify::{self, Depth, Found, Problem, Repaired, Share, Subject};
+use crate::verify::{self, Depth, Elsewhere, Found, Problem, Repaired, Share, Subject};
 
 /// So many problems are shown to a person; programs get all.
 const MOST_SHOWN: usize = 20;
@@ -32,7 +32,7 @@ pub struct VerifyArgs {
     /// Look at a fresh clone of the copy elsewhere instead
     #[arg(long, conflicts_with = "repair")]
     from_remote: bool,
-    /// Mend what can be mended: from git, from the work tree, from the source
+    /// Read everything, and mend what can be mended: from here, from the source, from the copy elsewhere
     #[arg(long)]
     repair: bool,
 }
@@ -49,21 +49,20 @@ impl VerifyArgs {
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));
         let progress = context.ui.progress();
-        let folder = self.from_remote.then(|| repository.scratch_folder("clone-")).transpose()?;
-        let clone = folder
-            .as_ref()
-            .map(|folder| backend::clone_into(&repository, folder.path(), &*progress));
-        let clone = clone.transpose()?;
-        let stored = clone.as_ref().unwrap_or(&repository);
+        let folder = repository.scratch_folder("clone-")?;
+        let clone = || backend::clone_into(&repository, folder.path(), &*progress);
+        let copy = self.from_remote.then(clone).transpose()?;
+        let stored = copy.as_ref().unwrap_or(&repository);
         let subject = Subject { stored, own: &repository, roots: &roots };
         let look = || verify::verify(&subject, self.depth(), share, &*progress);
         let mut found = look()?;
         let mut repaired = Vec::new();
         if self.repair && !found.problems.is_empty() {
-            let _lock = repository.lock("verify --repair")?;
-            let tried = verify::repair(&repository, &roots, &found.problems, &*progress)?;
-            let before = std::mem::replace(&mut found, look()?);
-            repaired = verify::mended(&before.problems, &found.problems, &tried);
+            let _lock = repository.lock_as_it_is("verify --repair")?;
+            let has_copy = || backend::has_copy(&repository);
+            let mut elsewhere = Elsewhere::new(|| has_copy()?.then(clone).transpose());
+            (found, repaired) =
+                verify::repair(&subject, &found, &look, &mut elsewhere, &*progress)?;
         }
         drop(progress);
         context.warn_of(&repository);
@@ -71,7 +70,8 @@ impl VerifyArgs {
     }
 
     fn depth(&self) -> Depth {
-        match (self.proof, self.read) {
+        // A repair that looks at names and sizes alone would leave most of what it could mend.
+        match (self.proof, self.read || self.repair) {
             (true, _) => Depth::Proof,
             (false, true) => Depth::Read,
             (false, false) => Depth::Structure,
@@ -106,7 +106,12 @@ impl VerifyReport {
 
     fn problem(page: &mut Page<'_>, problem: &Problem) -> io::Result<()> {
         let Problem { machine, path, error, remedy, .. } = problem;
-        page.mark(Mark::Bad, format!("{machine}/{path}: {error}"))?;
+        let place = match path.as_str() {
+            "" => machine.clone(),
+            path if path.starts_with(".git/") => path.to_owned(),
+            path => format!("{machine}/{path}"),
+        };
+        page.mark(Mark::Bad, format!("{place}: {error}"))?;
         page.line(format!("  {remedy}"))
     }
 }

@@ -48,6 +48,9 @@ impl Journal {
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     let stage = repository.stage_dir()?;
     fs_err::remove_dir_all(&stage)?;
+    if repository.vault.branch_is_lost() && repository.vault.branch_of_reflog()? {
+        repository.warn("git's branch was lost; it is again where it last was".into());
+    }
     by_journal(repository)?;
     super::settings::settle_announced(&repository.vault, &repository.machine)?;
     let left_main = repository.vault.return_to_main()?;

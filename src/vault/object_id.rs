@@ -16,10 +16,14 @@ pub struct ObjectId([u8; 20]);
 
 /// What an object is; the numbers are those of the pack format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ObjectKind {
+pub enum ObjectKind {
+    /// A backup.
     Commit = 1,
+    /// A folder.
     Tree = 2,
+    /// A file.
     Blob = 3,
+    /// A name that somebody gave to a commit.
     Tag = 4,
 }
 

@@ -218,7 +218,7 @@ impl Vault {
         first.or_else(|error| self.packs()?.read_any_copy(id)?.ok_or(error))
     }
 
-    fn read_through_libgit2(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
+    pub(super) fn read_through_libgit2(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
         let (kind, bytes) = self.git(|repository| {
             let odb = repository.odb()?;
             let object = odb.read(id.oid())?;

@@ -4,7 +4,6 @@
 //! tree that it now stands on; everything else of that tree stays as it is.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -90,17 +89,6 @@ impl Vault {
     /// Where the repository cannot be written.
     pub fn store_text(&self, text: &[u8]) -> Result<ObjectId> {
         self.store(ObjectKind::Blob, text)
-    }
-
-    /// Stores a file whose object is damaged here, durably, in a pack of its own.
-    ///
-    /// # Errors
-    /// Where its bytes do not hash to `id`, or the repository cannot be written.
-    pub fn store_file_again(&self, path: &Path, id: ObjectId, length: u64) -> Result<()> {
-        let mut batch = self.begin()?;
-        batch.stand_alone();
-        batch.add_file_again(path, id, length)?;
-        batch.seal()
     }
 
     fn store(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ObjectId> {

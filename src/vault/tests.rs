@@ -4,6 +4,7 @@ mod crashes;
 mod everyday;
 mod fetched;
 mod growth;
+mod mending;
 mod packs;
 mod replay;
 mod surroundings;

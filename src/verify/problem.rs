@@ -1,5 +1,7 @@
 //! Something that is wrong with a stored file, and what mends it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::session::MachineSlug;
@@ -47,20 +49,48 @@ pub struct Problem {
     pub remedy: String,
 }
 
+/// What mends most of it.
+const REPAIR: &str = "claude-backup verify --repair";
+
 impl ProblemKind {
     fn remedy(self) -> &'static str {
         match self {
-            Self::Missing | Self::Damaged | Self::GitDamaged | Self::Lost | Self::WrongContent => {
-                "claude-backup verify --repair"
-            }
-            Self::NotCommitted | Self::NotRestorable => "claude-backup verify --read --repair",
-            Self::HistoryDamaged => {
-                "move the backup's folder away and get it from its copy elsewhere with \
-                 `claude-backup init --remote URL --machine NAME`"
+            Self::Missing
+            | Self::Damaged
+            | Self::GitDamaged
+            | Self::Lost
+            | Self::WrongContent
+            | Self::NotCommitted
+            | Self::HistoryDamaged => REPAIR,
+            Self::NotRestorable => {
+                "mend what the error names, then look again: claude-backup verify --proof"
             }
             Self::ChangedUnnoticed => "claude-backup sync --full",
-            Self::Unlisted => "look at it, and remove it with git if it is not yours",
-            Self::LineDamaged => "update claude-backup, or take the line from `git log -p`",
+            Self::Unlisted => {
+                "look at it, and remove it with `git rm` and `git commit` if it is not yours"
+            }
+            Self::LineDamaged => {
+                "update claude-backup if a newer one wrote it, else undo that change with git: \
+                 `git log -p` shows it"
+            }
+        }
+    }
+
+    /// What mends it where a fresh clone of the copy elsewhere has it.
+    fn remedy_elsewhere(self) -> &'static str {
+        match self {
+            Self::Missing
+            | Self::Damaged
+            | Self::GitDamaged
+            | Self::Lost
+            | Self::HistoryDamaged => {
+                "send everything to a new, empty place: claude-backup backend set git --remote URL"
+            }
+            Self::WrongContent | Self::NotCommitted => {
+                "on the machine that it is of: claude-backup verify --repair, then claude-backup sync"
+            }
+            Self::ChangedUnnoticed => "claude-backup sync --full",
+            Self::NotRestorable | Self::Unlisted | Self::LineDamaged => self.remedy(),
         }
     }
 }
@@ -81,9 +111,57 @@ impl Problem {
         Self::new(machine, "", ProblemKind::HistoryDamaged, format!("{error:#}"))
     }
 
+    /// Git's branch is gone.
+    pub(super) fn of_branch(machine: &MachineSlug) -> Self {
+        let error = "git's branch is lost; the reflog knows where it was";
+        Self::new(machine, super::history::BRANCH, ProblemKind::HistoryDamaged, error)
+    }
+
+    /// It is wrong at the copy elsewhere.
+    pub(super) fn is_elsewhere(&mut self) {
+        self.remedy = self.kind.remedy_elsewhere().into();
+    }
+
+    /// A repair was tried and left it: says what is lost, and what is still to be done.
+    pub(super) fn is_beyond_repair(&mut self, verdict: &str) {
+        if self.kind.remedy() != REPAIR {
+            return;
+        }
+        let rest = match (self.kind, self.path.is_empty()) {
+            (ProblemKind::HistoryDamaged, true) => {
+                "what lies in the folder is kept: move its `.git` away and run `claude-backup init`"
+            }
+            (ProblemKind::HistoryDamaged, false) => {
+                "what is not named here can be restored, and `claude-backup sync` goes on"
+            }
+            _ => {
+                "earlier contents, if there are any: `claude-backup versions` with the session's id"
+            }
+        };
+        self.remedy = format!("{verdict}; {rest}");
+    }
+
     /// Whose it is and where.
     #[must_use]
     pub fn place(&self) -> (String, String) {
         (self.machine.clone(), self.path.clone())
     }
+}
+
+/// Sorts problems by place, and leaves out what a worse one of the same place says too.
+pub(super) fn say_once(problems: &mut Vec<Problem>) {
+    problems.sort_by_key(|problem| (problem.place(), problem.kind));
+    let places = |kinds: &[ProblemKind]| -> BTreeSet<_> {
+        problems.iter().filter(|p| kinds.contains(&p.kind)).map(Problem::place).collect()
+    };
+    let missing = places(&[ProblemKind::Missing]);
+    let lost = places(&[ProblemKind::Lost]);
+    problems.dedup_by_key(|problem| (problem.place(), problem.kind));
+    problems.retain(|problem| match problem.kind {
+        ProblemKind::Missing => !lost.contains(&problem.place()),
+        ProblemKind::Damaged => {
+            !missing.contains(&problem.place()) && !lost.contains(&problem.place())
+        }
+        _ => true,
+    });
 }

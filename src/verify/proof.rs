@@ -100,7 +100,9 @@ impl Trial<'_> {
     fn item(&self, line: &Line) -> Item {
         let (machine, entry) = (line.machine.clone(), line.entry.clone());
         let content = entry.content.clone();
-        let target = self.scratch.join(machine.as_str()).join(entry.path.to_source());
+        // Where a file became a folder, or a folder a file, both have to find room.
+        let when = entry.gone_since.map_or("here".to_owned(), |gone| gone.timestamp().to_string());
+        let target = self.scratch.join(machine.as_str()).join(when).join(entry.path.to_source());
         Item { machine, entry, content, target, state: State::Free, seen: None }
     }
 

@@ -1,17 +1,19 @@
-//! Mending what was found, and never by dropping: from git, from the work tree, from the source.
+//! Mending what was found, and never by dropping: from the work tree and the source, then from
+//! git's history, then from the copy elsewhere.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Problem, ProblemKind};
+use super::elsewhere::Elsewhere;
+use super::{Found, Problem, ProblemKind, Subject, records};
 use crate::progress::{Progress, Silent};
 use crate::repository::layout::{EntryPath, MACHINES};
 use crate::repository::{Repository, heal};
 use crate::session::MachineSlug;
-use crate::source::{Roots, Scope};
-use crate::sync::{self, Found, Reading};
+use crate::source::Scope;
+use crate::sync::{self, Reading};
 use crate::vault::ObjectId;
 
 /// A problem that is none any more.
@@ -29,41 +31,58 @@ pub struct Repaired {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// The commit.
+    /// Git's own objects and notes.
     Git,
     /// The work tree.
     WorkTree,
     /// The Claude home.
     Source,
+    /// The copy elsewhere.
+    Remote,
 }
 
-/// Mends what can be mended; the caller holds the lock, and looks again afterwards.
+/// Mends what can be mended of what `before` names, and looks again; the caller holds the lock.
 ///
 /// # Errors
-/// Where the repository cannot be written.
+/// Where the repository cannot be written, or looking at it fails.
 pub fn repair(
-    repository: &Repository,
-    roots: &Roots,
-    problems: &[Problem],
+    subject: &Subject<'_>,
+    before: &Found,
+    look: &dyn Fn() -> Result<Found>,
+    elsewhere: &mut Elsewhere<'_>,
     progress: &dyn Progress,
-) -> Result<Vec<Repaired>> {
-    let mut repairs = Repairs { repository, repaired: Vec::new() };
-    repairs.source_to_backup(roots, problems, progress)?;
-    repairs.work_tree_to_git(problems)?;
-    repairs.git_to_work_tree(problems)?;
-    Ok(repairs.repaired)
+) -> Result<(Found, Vec<Repaired>)> {
+    let repository = subject.own;
+    let repaired = records::mend(repository, subject.roots, elsewhere, progress)?;
+    let mut repairs = Repairs { repository, repaired };
+    // Without a commit that can be read there is nothing that the rest could go by.
+    if repository.finish_interrupted().is_ok() {
+        let problems = look()?.problems;
+        repairs.source_to_backup(subject, &problems, progress)?;
+        repairs.commit_again(&problems)?;
+        repairs.git_to_work_tree(&problems)?;
+    }
+    let mut after = look()?;
+    let mended = mended(&before.problems, &after.problems, &repairs.repaired);
+    let verdict = elsewhere.verdict();
+    after.problems.iter_mut().for_each(|problem| problem.is_beyond_repair(&verdict));
+    Ok((after, mended))
 }
 
 /// Which problems are none any more; what nobody noted was finished from the commit, as after a crash.
-#[must_use]
-pub fn mended(before: &[Problem], after: &[Problem], tried: &[Repaired]) -> Vec<Repaired> {
-    let gone = before.iter().filter(|problem| after.iter().all(|p| p.place() != problem.place()));
-    gone.map(|problem| {
-        let (machine, path) = problem.place();
-        let noted = tried.iter().find(|r| r.machine == machine && r.path == path);
-        Repaired { machine, path, from: noted.map_or(Origin::Git, |repaired| repaired.from) }
-    })
-    .collect()
+fn mended(before: &[Problem], after: &[Problem], tried: &[Repaired]) -> Vec<Repaired> {
+    let mut gone: Vec<&Problem> = before
+        .iter()
+        .filter(|problem| after.iter().all(|p| p.place() != problem.place()))
+        .collect();
+    gone.dedup_by_key(|problem| problem.place());
+    gone.into_iter()
+        .map(|problem| {
+            let (machine, path) = problem.place();
+            let noted = tried.iter().find(|r| r.machine == machine && r.path == path);
+            Repaired { machine, path, from: noted.map_or(Origin::Git, |repaired| repaired.from) }
+        })
+        .collect()
 }
 
 struct Repairs<'a> {
@@ -75,22 +94,6 @@ impl Repairs<'_> {
     fn note(&mut self, problem: &Problem, from: Origin) {
         let (machine, path) = problem.place();
         self.repaired.push(Repaired { machine, path, from });
-    }
-
-    /// Git's copy is damaged, and the work tree has the very bytes, by now at least.
-    fn work_tree_to_git(&mut self, problems: &[Problem]) -> Result<()> {
-        let vault = &self.repository.vault;
-        let kinds = [ProblemKind::GitDamaged, ProblemKind::Lost];
-        for problem in problems.iter().filter(|problem| kinds.contains(&problem.kind)) {
-            let path = self.work_file(problem)?;
-            let Ok((id, length)) = ObjectId::of_file(&path) else { continue };
-            let committed = vault.find(&name(problem))?;
-            if committed.is_some_and(|file| file.id == id) {
-                vault.store_file_again(&path, id, length)?;
-                self.note(problem, Origin::WorkTree);
-            }
-        }
-        Ok(())
     }
 
     fn git_to_work_tree(&mut self, problems: &[Problem]) -> Result<()> {
@@ -110,28 +113,47 @@ impl Repairs<'_> {
     /// No whole copy is left in the backup: what the source has is stored anew.
     fn source_to_backup(
         &mut self,
-        roots: &Roots,
+        subject: &Subject<'_>,
         problems: &[Problem],
         progress: &dyn Progress,
     ) -> Result<()> {
-        let own = self.repository.machine.as_str();
         let kinds = [ProblemKind::Lost, ProblemKind::WrongContent];
-        let lost: Vec<&Problem> =
-            problems.iter().filter(|p| p.machine == own && kinds.contains(&p.kind)).collect();
+        let lost = self.own(problems, &kinds);
         if lost.is_empty() {
             return Ok(());
         }
+        let roots = subject.roots;
         let prepared = sync::plan(self.repository, roots, Scope::All, Reading::Changed, &Silent)?;
         let mut found = Vec::new();
         for file in prepared.listing.files {
             let path = EntryPath::from_source(&file.relative, file.kind);
-            let is_meant = |problem: &&&Problem| is_of(&problem.path, &path);
-            if let Some(problem) = lost.iter().find(is_meant) {
+            if let Some(problem) = lost.iter().find(|problem| is_of(&problem.path, &path)) {
                 self.note(problem, Origin::Source);
-                found.push(Found { path, file });
+                found.push(sync::Found { path, file });
             }
         }
         sync::store_again(self.repository, found, progress)
+    }
+
+    /// A listed file that the newest commit lacks, while its bytes are still here, is committed.
+    fn commit_again(&mut self, problems: &[Problem]) -> Result<()> {
+        let lacked = self.own(problems, &[ProblemKind::NotCommitted]);
+        let names = lacked.iter().map(|problem| problem.path.clone()).collect();
+        let put = if lacked.is_empty() {
+            Vec::new()
+        } else {
+            sync::commit_again(self.repository, names)?
+        };
+        for problem in lacked.into_iter().filter(|problem| put.contains(&problem.path)) {
+            self.note(problem, Origin::Git);
+        }
+        Ok(())
+    }
+
+    /// Those of this machine: another's folder is written by that one alone.
+    fn own<'p>(&self, problems: &'p [Problem], kinds: &[ProblemKind]) -> Vec<&'p Problem> {
+        let own = self.repository.machine.as_str();
+        problems.iter().filter(|p| p.machine == own && kinds.contains(&p.kind)).collect()
     }
 
     fn work_file(&self, problem: &Problem) -> Result<PathBuf> {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Line, Problem, ProblemKind};
 use crate::repository::Repository;
 use crate::repository::layout::machine_folder;
-use crate::repository::ledger::{Ledger, StoredPart};
+use crate::repository::ledger::{Entry, Ledger, StoredPart};
 use crate::session::MachineSlug;
 use crate::vault::ObjectId;
 
@@ -22,11 +22,7 @@ pub(super) fn check(
 ) -> Result<Vec<Line>> {
     let mut structure =
         Structure { repository, machine, committed: committed(repository, machine)?, problems };
-    structure.damaged_lines()?;
-    let mut lines = Vec::new();
-    for (_, ledger) in repository.all_lines(machine)? {
-        lines.extend(ledger.entries.into_values());
-    }
+    let lines = structure.lines()?;
     lines.iter().for_each(|entry| {
         for content in entry.contents() {
             for (name, part) in content.files(&entry.path) {
@@ -62,17 +58,36 @@ struct Structure<'a> {
 }
 
 impl Structure<'_> {
-    fn damaged_lines(&mut self) -> Result<()> {
-        let ledgers: Vec<_> =
-            self.committed.iter().filter(|(name, _)| name.starts_with("ledger/")).collect();
-        for (name, id) in ledgers {
-            let (_, damaged) = Ledger::parse(&self.repository.vault.read(*id)?);
-            for line in damaged {
-                let kind = ProblemKind::LineDamaged;
-                self.problems.push(Problem::new(self.machine, name.as_str(), kind, line));
+    /// What can be read of all ledgers; one that cannot be hides only its own lines.
+    fn lines(&mut self) -> Result<Vec<Entry>> {
+        let names = self.committed.iter().filter(|(name, _)| name.starts_with("ledger/"));
+        let names: Vec<(String, ObjectId)> = names.map(|(name, id)| (name.clone(), *id)).collect();
+        if names.is_empty() {
+            let ledgers = self.repository.all_lines(self.machine)?.into_iter();
+            return Ok(ledgers.flat_map(|(_, ledger)| ledger.entries.into_values()).collect());
+        }
+        let mut lines = Vec::new();
+        for (name, id) in names {
+            if let Some(text) = self.ledger(&name, id) {
+                let (ledger, damaged) = Ledger::parse(&text);
+                damaged
+                    .into_iter()
+                    .for_each(|line| self.add(&name, ProblemKind::LineDamaged, line));
+                lines.extend(ledger.entries.into_values());
             }
         }
-        Ok(())
+        Ok(lines)
+    }
+
+    /// A ledger's text from git, else from the work tree where that has the very bytes.
+    fn ledger(&mut self, name: &str, id: ObjectId) -> Option<Vec<u8>> {
+        let error = match self.repository.vault.read(id) {
+            Ok(text) => return Some(text),
+            Err(error) => error,
+        };
+        self.add(name, ProblemKind::HistoryDamaged, format!("{error:#}"));
+        let here = fs_err::read(self.repository.work_file(self.machine, name)).ok();
+        here.filter(|text| ObjectId::of_bytes(text) == id)
     }
 
     fn file(&mut self, name: &str, part: &StoredPart) {

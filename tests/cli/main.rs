@@ -19,6 +19,7 @@ mod json;
 mod killing;
 mod list;
 mod lock;
+mod mending;
 mod moves;
 mod names;
 mod namesakes;

@@ -1,0 +1,101 @@
+//! What git notes beside its objects, and from which lost ones can be made again: the index has the
+//! names and ids of all files of the newest commit, the reflog who committed what, when.
+
+use super::Vault;
+use super::mending::Object;
+use super::object_id::{ObjectId, ObjectKind};
+use super::tree::{self, FileMode, TreeEdits};
+
+impl Vault {
+    /// All files of the commit that the index was last written for; nothing where it cannot be read.
+    #[must_use]
+    pub fn files_of_index(&self) -> Option<TreeEdits> {
+        let index = git2::Index::open(&self.git_dir.join("index")).ok()?;
+        let mut files = TreeEdits::new();
+        for entry in index.iter() {
+            let mode = match entry.mode {
+                0o100_644 => FileMode::Plain,
+                0o100_755 => FileMode::Executable,
+                _ => continue,
+            };
+            files.put(String::from_utf8(entry.path).ok()?, entry.id.into(), mode);
+        }
+        Some(files)
+    }
+
+    /// The folders that hold these files and nothing else, the top one last; nothing of it is stored.
+    #[must_use]
+    pub fn trees_of(&self, files: &TreeEdits) -> Vec<Object> {
+        let edited = tree::apply(None, files, &mut |id| anyhow::bail!("{id} is not wanted"));
+        let trees = edited.map(|edited| edited.trees).unwrap_or_default();
+        trees.into_iter().map(|tree| Object::new(ObjectKind::Tree, tree.bytes)).collect()
+    }
+
+    /// A commit of ours, from what the reflog says of it and the folder that it must have had.
+    #[must_use]
+    pub fn commit_of_reflog(&self, id: ObjectId, folders: &[ObjectId]) -> Option<Object> {
+        let line = self.reflog().into_iter().rev().find(|line| line.to == id)?;
+        let parent = line.from.map(|from| format!("parent {from}\n")).unwrap_or_default();
+        let Noted { who, message, .. } = &line;
+        let commits = folders.iter().map(|folder| {
+            let text =
+                format!("tree {folder}\n{parent}author {who}\ncommitter {who}\n\n{message}\n");
+            Object::new(ObjectKind::Commit, text.into_bytes())
+        });
+        commits.into_iter().find(|commit| commit.id() == id)
+    }
+
+    /// Lets the branch point to where it last was, where that was lost and the commit is there; true
+    /// where it does now.
+    ///
+    /// # Errors
+    /// Where the reference cannot be written.
+    pub fn branch_of_reflog(&self) -> anyhow::Result<bool> {
+        let noted = self.reflog().into_iter().rev().map(|line| line.to);
+        let newest = noted.into_iter().find(|id| self.read_kind(*id, ObjectKind::Commit).is_ok());
+        let Some(newest) = newest else { return Ok(false) };
+        crate::fs::remove_if_exists(&self.git_dir.join(MAIN))?;
+        self.set_reference(MAIN, newest)?;
+        Ok(true)
+    }
+
+    /// True where the branch cannot be read, or is not there although it once was.
+    #[must_use]
+    pub fn branch_is_lost(&self) -> bool {
+        match self.branch().and_then(|branch| branch.tip(self)) {
+            Ok(Some(_)) => false,
+            Ok(None) => !self.reflog().is_empty(),
+            Err(_) => true,
+        }
+    }
+
+    /// The moves of the branch, the oldest first.
+    fn reflog(&self) -> Vec<Noted> {
+        let bytes = fs_err::read(self.git_dir.join("logs").join(MAIN)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().filter_map(Noted::parse).collect()
+    }
+}
+
+/// The backup's branch.
+const MAIN: &str = "refs/heads/main";
+
+/// One move of the branch.
+struct Noted {
+    from: Option<ObjectId>,
+    to: ObjectId,
+    /// `Name <address> seconds zone`.
+    who: String,
+    /// The commit's message, of which we write one line.
+    message: String,
+}
+
+impl Noted {
+    fn parse(line: &str) -> Option<Self> {
+        let (head, reason) = line.split_once('\t')?;
+        let mut words = head.splitn(3, ' ');
+        let (from, to, who) = (words.next()?, words.next()?, words.next()?);
+        let from = if from.bytes().all(|byte| byte == b'0') { None } else { from.parse().ok() };
+        let message = reason.strip_prefix("commit: ").unwrap_or(reason);
+        Some(Self { from, to: to.parse().ok()?, who: who.into(), message: message.into() })
+    }
+}
