@@ -21,6 +21,8 @@
 
 mod common;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod inspect;
 mod parts;
 mod piece;
@@ -37,5 +39,5 @@ pub use rest::check_rest;
 pub use tail::read_tail;
 pub use writer::{Stored, Written, grow, grow_within, write, write_within};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testing;

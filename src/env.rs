@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, FixedOffset, Local, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, Local, Offset, TimeZone, Utc};
 
 /// The machine and the process the program runs in.
 #[derive(Clone, Debug)]
@@ -194,7 +194,7 @@ impl Env {
     #[must_use]
     pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
         match &self.clock {
-            Clock::System => Local.from_utc_datetime(&time.naive_utc()).fixed_offset(),
+            Clock::System => in_zone(time, Local.offset_from_utc_datetime(&time.naive_utc()).fix()),
             Clock::Fixed(_) => time.fixed_offset(),
         }
     }
@@ -204,6 +204,12 @@ impl Env {
     pub fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
+}
+
+/// The time in a zone; on the first and the last day of the calendar, which may not exist there, UTC.
+fn in_zone(time: DateTime<Utc>, zone: FixedOffset) -> DateTime<FixedOffset> {
+    let exists = time.naive_utc().checked_add_offset(zone).is_some();
+    if exists { time.with_timezone(&zone) } else { time.fixed_offset() }
 }
 
 #[cfg(unix)]
@@ -236,6 +242,25 @@ impl Terminal {
             stdout: std::io::stdout().is_terminal(),
             stderr: std::io::stderr().is_terminal(),
             width: terminal_size::terminal_size().map(|(width, _)| width.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_at_the_ends_of_the_calendar_can_be_shown_in_any_zone() {
+        for hours in [-12, 0, 14] {
+            let zone = FixedOffset::east_opt(hours * 3600).unwrap();
+            for time in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+                let local = in_zone(time, zone);
+                let _ = (local.date_naive(), local.format("%-d %b %Y").to_string());
+                assert_eq!(local, time);
+            }
+            let local = in_zone(DateTime::UNIX_EPOCH, zone);
+            assert_eq!(local.offset(), &zone);
         }
     }
 }

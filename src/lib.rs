@@ -35,6 +35,9 @@ pub mod error;
 pub mod fs;
 pub mod progress;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod signals;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,8 @@
 pub mod cache;
 pub mod find;
 mod foreign;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod heal;
 mod in_parts;
 pub mod index;

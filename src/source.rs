@@ -6,6 +6,8 @@
 mod claude_code;
 pub mod deny;
 mod ends;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod pattern;
 mod roots;
 mod status_line;

@@ -5,6 +5,8 @@
 //! as absent. Text is handed on as it stands; escaping it for a terminal is the printer's work.
 
 mod content;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod lines;
 mod message_ids;
 mod peek;

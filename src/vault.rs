@@ -12,6 +12,8 @@ mod content;
 mod delta;
 mod difference;
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod history;
 mod housekeeping;
 mod index_file;

@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("cli", &["commands", "repository", "ui"]),
     ("signals", &[]),
+    ("fuzzing", &["archive", "repository", "source", "transcript", "vault"]),
     ("testing", &["cli", "ui"]),
     ("lib", &["cli", "signals", "ui"]),
     ("main", &[]),

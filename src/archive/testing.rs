@@ -99,7 +99,8 @@ pub(super) fn written(limits: Limits, plain: &[u8]) -> (Vec<Vec<u8>>, Written) {
     let mut sink = Memory::default();
     let mut seen = Vec::new();
     let mut observe = |bytes: &[u8]| seen.extend_from_slice(bytes);
-    let written = write_within(limits, plain, u64::MAX, &mut sink, &mut observe).unwrap();
+    let written = write_within(limits, plain, u64::MAX, &mut sink, &mut observe)
+        .expect("memory can be written");
     assert!(seen == plain);
     (sink.files(1), written)
 }
@@ -115,7 +116,7 @@ pub(super) fn archive(plain: &[u8]) -> Vec<u8> {
 pub(super) fn decoded(file: &[u8]) -> Vec<u8> {
     let mut decoder = GzDecoder::new(file);
     let mut plain = Vec::new();
-    decoder.read_to_end(&mut plain).unwrap();
+    decoder.read_to_end(&mut plain).expect("what was written reads back");
     assert!(decoder.into_inner().is_empty());
     plain
 }

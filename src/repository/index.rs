@@ -91,7 +91,10 @@ impl IndexEntry {
     /// How much there is of it, earlier versions included: messages, then bytes.
     #[must_use]
     pub fn weight(&self) -> (Option<u64>, Option<u64>) {
-        (self.messages.map(|messages| messages + self.lost_messages), self.uncompressed_bytes)
+        (
+            self.messages.map(|messages| messages.saturating_add(self.lost_messages)),
+            self.uncompressed_bytes,
+        )
     }
 }
 

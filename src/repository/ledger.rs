@@ -147,7 +147,8 @@ impl Content {
     /// Bytes that it takes in the repository.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.length).sum()
+        // Anybody may have written a ledger: a sum stops at the largest number.
+        self.parts.iter().fold(0, |sum, part| part.length.saturating_add(sum))
     }
 
     /// The mode of its files in git: a plain copy that may be run stays so.
@@ -178,7 +179,7 @@ impl Entry {
     /// The number that the next version gets.
     #[must_use]
     pub fn next_version(&self) -> u32 {
-        self.versions.iter().map(|v| v.number).max().unwrap_or(0) + 1
+        self.versions.iter().map(|v| v.number).max().unwrap_or(0).saturating_add(1)
     }
 
     /// How many messages of an earlier version the current content lacks; a forced restore is no loss.

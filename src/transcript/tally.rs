@@ -18,6 +18,9 @@ const NO_MODEL: &str = "<synthetic>";
 /// More models than any session uses; a damaged file must not fill memory with names.
 const MOST_MODELS: usize = 64;
 
+/// Bytes of a folder's, a branch's, a model's or a session's name; no system knows longer paths.
+const LONGEST_NAME: usize = 4096;
+
 /// Adds records up. Of each message only hashes and token counts stay in memory.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -146,9 +149,9 @@ impl Tally {
 
     fn add_place<'a, B: Body<'a>>(&mut self, record: &Record<'a, B>) {
         if self.summary.cwd.is_none() {
-            self.summary.cwd = non_empty(record.cwd()).map(str::to_owned);
+            self.summary.cwd = name_in(record.cwd()).map(str::to_owned);
         }
-        if let Some(branch) = non_empty(record.git_branch())
+        if let Some(branch) = name_in(record.git_branch())
             && self.summary.branch.as_deref() != Some(branch)
         {
             self.summary.branch = Some(branch.to_owned());
@@ -164,12 +167,12 @@ impl Tally {
             "last-prompt" => (&mut titles.last_prompt, record.last_prompt()),
             "summary" => (&mut titles.summary, record.summary()),
             "relocated" => {
-                let moved = non_empty(record.relocated_cwd()).map(str::to_owned);
+                let moved = name_in(record.relocated_cwd()).map(str::to_owned);
                 self.relocated_cwd = moved.or(self.relocated_cwd.take());
                 return;
             }
             "continued-in" => {
-                let next = non_empty(record.continued_in()).map(str::to_owned);
+                let next = name_in(record.continued_in()).map(str::to_owned);
                 self.summary.continued_in = next.or(self.summary.continued_in.take());
                 return;
             }
@@ -186,7 +189,7 @@ impl Tally {
         let Some(message) = &record.message else {
             return;
         };
-        let model = message.model().filter(|model| !model.is_empty());
+        let model = name_in(message.model());
         if model == Some(NO_MODEL) {
             return;
         }
@@ -225,8 +228,9 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
-fn non_empty(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.is_empty())
+/// A name of something; what no path could be is none, so that a damaged line stays out of ledgers.
+fn name_in(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME)
 }
 
 fn tokens_of(usage: &Usage) -> Tokens {

@@ -15,6 +15,9 @@ use super::object_id::ObjectId;
 /// More links than any chain of ours; a cycle would be followed for ever.
 const LONGEST_CHAIN: usize = 4096;
 
+/// More ranges than a chain of ours ever has; each delta of a bomb multiplies those of the one before.
+const MOST_PIECES: usize = 1 << 24;
+
 /// An object's bytes, as ranges of buffers in memory.
 #[derive(Default)]
 pub(super) struct Content {
@@ -61,6 +64,12 @@ impl Content {
         content
     }
 
+    /// How many bytes it has.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
     /// All bytes in one piece.
     pub(super) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.length);
@@ -73,6 +82,11 @@ impl Content {
     fn changed_by(&self, delta: Vec<u8>) -> Result<Self> {
         let parsed = delta::parse(&delta)?;
         ensure!(parsed.base_length == self.length, "a delta for another base");
+        let is_copy = |instruction: &&Instruction| matches!(instruction, Instruction::Copy(_));
+        let copies = parsed.instructions.iter().filter(is_copy).count();
+        if self.pieces.len() > 1 && copies.saturating_mul(self.pieces.len()) > MOST_PIECES {
+            return Self::of(self.to_vec()).changed_by(delta);
+        }
         let delta = Rc::new(delta);
         let mut result = Self::default();
         let starts = self.starts();

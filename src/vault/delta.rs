@@ -13,6 +13,9 @@ use anyhow::{Context, Result, ensure};
 const LONGEST_COPY: u64 = 0x00ff_ffff;
 /// The most bytes one instruction can insert.
 const LONGEST_INSERT: usize = 127;
+/// No delta makes more: git itself makes none of files above 512 MiB. A few bytes that copy the same
+/// range again and again would fill the memory.
+pub(super) const LONGEST_RESULT: usize = 1 << 30;
 /// What is looked for in the base; an id with its mode and a few letters of its name is longer.
 const BLOCK: usize = 16;
 
@@ -108,6 +111,7 @@ pub(super) fn parse(delta: &[u8]) -> Result<Delta> {
     let mut at = 0;
     let base_length = take_length(delta, &mut at).context("a delta without lengths")?;
     let length = take_length(delta, &mut at).context("a delta without lengths")?;
+    ensure!(length <= LONGEST_RESULT, "a delta that makes {length} bytes");
     let mut instructions = Vec::new();
     let mut made = 0;
     while at < delta.len() {
@@ -119,6 +123,7 @@ pub(super) fn parse(delta: &[u8]) -> Result<Delta> {
             }
             Instruction::Insert(range) => range.len(),
         };
+        ensure!(made <= length, "a delta makes more than {length} bytes");
         instructions.push(instruction);
     }
     ensure!(made == length, "a delta makes {made} bytes instead of {length}");

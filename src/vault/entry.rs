@@ -18,6 +18,8 @@ const OFS_DELTA: u8 = 6;
 const REF_DELTA: u8 = 7;
 /// Deflate with a window of 32 KiB, as all of git's.
 const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
+/// Few entries are longer.
+const USUAL_LENGTH: usize = 16 << 20;
 /// The most bytes one stored block of a zlib stream can have.
 const LONGEST_BLOCK: usize = 0xffff;
 
@@ -180,8 +182,8 @@ pub(super) fn open<R: Read>(mut raw: R) -> Result<(Form, u64, impl Read + use<R>
 pub(super) fn unpack(raw: impl Read) -> Result<(Form, Vec<u8>)> {
     let (form, length, mut content) = open(raw)?;
     let length = usize::try_from(length).context("a pack entry too large for this machine")?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).context("a pack entry too large for this machine")?;
+    // A damaged header can claim any length, so room is made at once for a usual one only.
+    let mut bytes = Vec::with_capacity(length.min(USUAL_LENGTH));
     content.read_to_end(&mut bytes).context("a pack entry that does not inflate")?;
     ensure!(bytes.len() == length, "a pack entry of the wrong length");
     Ok((form, bytes))

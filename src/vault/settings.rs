@@ -1,6 +1,6 @@
 //! The repository's own settings: section `[claude-backup]` of `.git/config`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Vault;
 use super::lock_file::LockFile;
@@ -18,7 +18,8 @@ impl Vault {
     /// Keeps a setting, durably.
     ///
     /// # Errors
-    /// Where the name is no git key or `.git/config` cannot be replaced.
+    /// Where the name is no git key, the value has control characters, or `.git/config` cannot be
+    /// replaced.
     pub fn set_setting(&self, name: &str, value: &str) -> Result<()> {
         self.change_config(&format!("claude-backup.{name}"), Some(value))
     }
@@ -80,6 +81,9 @@ impl Vault {
         if self.config_value(key)?.as_deref() == value {
             return Ok(());
         }
+        // libgit2 writes some of them so that they do not come back.
+        let is_one_line = !value.unwrap_or_default().contains(char::is_control);
+        ensure!(is_one_line, "a value of `{key}` has control characters");
         let path = fs_err::canonicalize(self.git_dir.join("config"))?;
         let mut lock = LockFile::take(&path)?;
         if lock.removed_leftover {

@@ -10,6 +10,8 @@ use crate::progress::Progress;
 
 mod address;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod git_program;
 mod libgit2;
 mod place;

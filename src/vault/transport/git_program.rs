@@ -16,6 +16,8 @@ use crate::progress::{Progress, Silent};
 use crate::vault::{ObjectId, Vault};
 
 mod child;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod report;
 mod surroundings;
 mod version;

@@ -12,6 +12,8 @@ use crate::vault::{ObjectId, Vault, open_repository};
 
 mod credential_helper;
 mod credentials;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod local;
 mod ssh_address;
 mod ssh_config;

@@ -174,13 +174,22 @@ fn fits(patterns: &[String], name: &str) -> bool {
 
 /// `*` stands for any characters, `?` for one.
 fn wildcard_fits(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern, name) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => (0..=name.len()).any(|at| wildcard_fits(rest, &name[at..])),
-        ([b'?', pattern @ ..], [_, name @ ..]) => wildcard_fits(pattern, name),
-        ([a, pattern @ ..], [b, name @ ..]) if a == b => wildcard_fits(pattern, name),
-        _ => false,
+    // For each beginning of the name, whether the pattern's beginning fits it: many stars are as
+    // quick as one.
+    let mut fits = vec![false; name.len() + 1];
+    fits[0] = true;
+    for wanted in pattern {
+        if *wanted == b'*' {
+            let first = fits.iter().position(|fits| *fits).unwrap_or(fits.len());
+            fits[first..].fill(true);
+            continue;
+        }
+        for (at, letter) in name.iter().enumerate().rev() {
+            fits[at + 1] = fits[at] && (*wanted == b'?' || wanted == letter);
+        }
+        fits[0] = false;
     }
+    fits[name.len()]
 }
 
 fn expanded(path: &str, home: &Path) -> PathBuf {
@@ -230,6 +239,15 @@ mod tests {
         assert_eq!(ask("a.lan", &[("config", text)]).1.port, Some(2222));
         let (_home, other) = ask("no.lan", &[("config", text)]);
         assert_eq!((other.port, other.user.as_deref()), (None, Some("other")));
+    }
+
+    #[test]
+    fn many_stars_take_no_longer_than_one() {
+        let name = "a".repeat(200);
+        let stars = "*a".repeat(100);
+        let text = format!("Host {stars}\nPort 1\nHost {stars}b {stars}?b\nUser tom\n");
+        let (_home, found) = ask(&name, &[("config", &text)]);
+        assert_eq!((found.port, found.user), (Some(1), None));
     }
 
     #[test]
