@@ -92,6 +92,16 @@ fn the_changelog_knows_this_version() {
 }
 
 #[test]
+fn the_plugins_are_of_this_version() {
+    for plugin in
+        [".claude-plugin/plugin.json", ".claude-plugin/session-end/.claude-plugin/plugin.json"]
+    {
+        let plugin: serde_json::Value = serde_json::from_str(&read(plugin)).unwrap();
+        assert_eq!(plugin["version"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+#[test]
 fn every_command_in_the_papers_parses() {
     let mut wrong = Vec::new();
     for paper in papers() {
@@ -107,7 +117,7 @@ fn every_command_in_the_papers_parses() {
 }
 
 fn papers() -> Vec<String> {
-    let mut papers = vec!["README.md".to_owned()];
+    let mut papers = vec!["README.md".to_owned(), "skills/backup/SKILL.md".to_owned()];
     for entry in std::fs::read_dir(root().join("docs")).unwrap() {
         papers.push(format!("docs/{}", entry.unwrap().file_name().to_string_lossy()));
     }
