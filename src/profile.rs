@@ -61,19 +61,17 @@ impl Place {
         Self { path, shape: Shape::Folder }
     }
 
-    /// True where a file of this name, relative to the home, belongs to the place.
+    /// True where the place has every file that lies in a folder, named relative to the home.
     #[must_use]
-    pub fn holds_file(&self, relative: &Path) -> bool {
-        // To take paths apart is slow, and each file of a home is held against each place.
-        let first = self.path.split('/').next().unwrap_or_default().as_bytes();
-        if !relative.as_os_str().as_encoded_bytes().starts_with(first) {
-            return false;
-        }
-        let place = Path::new(self.path);
-        match self.shape {
-            Shape::File => relative == place,
-            Shape::Folder => relative.starts_with(place) && relative != place,
-        }
+    pub fn holds_files_in(&self, folder: &Path) -> bool {
+        self.shape == Shape::Folder && folder.starts_with(self.path)
+    }
+
+    /// The name of the one file that the place is, where it lies directly in a folder.
+    #[must_use]
+    pub fn file_in(&self, folder: &Path) -> Option<&'static str> {
+        let (above, name) = self.path.rsplit_once('/').unwrap_or(("", self.path));
+        (self.shape == Shape::File && folder == Path::new(above)).then_some(name)
     }
 
     /// True where a folder of this name, relative to the home, is the place, above it or in it.
@@ -104,9 +102,15 @@ mod tests {
     #[test]
     fn a_place_holds_what_is_below_it_and_nothing_beside() {
         let data = Place::folder("plugins/data");
-        assert!(data.holds_file(Path::new("plugins/data/x/state.json")));
-        assert!(!data.holds_file(Path::new("plugins/data")));
-        assert!(!data.holds_file(Path::new("plugins/database/x")));
+        assert!(data.holds_files_in(Path::new("plugins/data")));
+        assert!(data.holds_files_in(Path::new("plugins/data/x")));
+        assert!(!data.holds_files_in(Path::new("plugins")));
+        assert!(!data.holds_files_in(Path::new("plugins/database/x")));
+        let known = Place::file("plugins/known.json");
+        assert_eq!(known.file_in(Path::new("plugins")), Some("known.json"));
+        assert_eq!(Place::file("loop.md").file_in(Path::new("")), Some("loop.md"));
+        assert_eq!(known.file_in(Path::new("")), None);
+        assert_eq!(data.file_in(Path::new("plugins")), None);
         for folder in ["", "plugins", "plugins/data", "plugins/data/x"] {
             assert!(data.meets_folder(Path::new(folder)), "{folder}");
         }

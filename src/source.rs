@@ -223,7 +223,10 @@ impl Listing {
     }
 
     fn append(&mut self, mut other: Self) {
-        self.files.append(&mut other.files);
+        match self.files.is_empty() {
+            true => self.files = other.files,
+            false => self.files.append(&mut other.files),
+        }
         self.unreadable.append(&mut other.unreadable);
         self.hidden.append(&mut other.hidden);
         self.denied.append(&mut other.denied);

@@ -1,8 +1,10 @@
 //! Where Claude Code keeps what: the places of a session's data, and the kind of a file by its place.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::Path;
 
-use super::pattern::whole_fits;
+use super::pattern::{name_fits, whole_fits};
 use super::{FileHistory, Kind, Options, Scope};
 use crate::profile::{self, Place};
 
@@ -35,7 +37,8 @@ const LEFT_OUT: &[&[&str]] = &[
 /// A script that only `settings.json` names is not known here; it is [`Kind::Config`].
 #[must_use]
 pub fn kind_of(relative: &Path) -> Option<Kind> {
-    Selection::new(&Options { scope: Scope::All, file_history: FileHistory::Keep }).kind(relative)
+    let options = Options { scope: Scope::All, file_history: FileHistory::Keep };
+    Selection::new(&options).kind(relative)
 }
 
 /// The places that one run looks at.
@@ -60,12 +63,22 @@ impl Selection {
         Self { places, scope: options.scope }
     }
 
+    /// What the run keeps of the files that lie directly in a folder.
+    pub(super) fn shelf(&self, folder: &Path) -> Shelf<'_> {
+        let is_top = folder.as_os_str().is_empty();
+        Shelf {
+            names: names(folder).into_iter().map(Cow::into_owned).collect(),
+            keeps_all: self.places.iter().any(|place| place.holds_files_in(folder))
+                && !is_left_out(folder),
+            files: self.places.iter().filter_map(|place| place.file_in(folder)).collect(),
+            keeps_status_lines: is_top && self.holds_config(),
+        }
+    }
+
     /// The kind of a file at this place, if the run is to keep it.
-    pub(super) fn kind(&self, relative: &Path) -> Option<Kind> {
-        let kept = self.places.iter().any(|place| place.holds_file(relative))
-            || (self.holds_config() && profile::is_status_line_name(relative));
-        let names = names(relative);
-        (kept && !is_among_left_out(&names)).then(|| kind_by_place(&names))
+    fn kind(&self, relative: &Path) -> Option<Kind> {
+        let (folder, name) = (relative.parent()?, relative.file_name()?);
+        self.shelf(folder).kind(name)
     }
 
     /// True where something to keep may lie in this folder.
@@ -78,25 +91,53 @@ impl Selection {
     }
 }
 
+/// What a run keeps of the files directly in one folder: there may be many, and each is asked for.
+#[derive(Debug)]
+pub(super) struct Shelf<'a> {
+    /// Of the folder, from the home on.
+    names: Vec<String>,
+    keeps_all: bool,
+    /// Those that are kept, where not all are.
+    files: Vec<&'a str>,
+    keeps_status_lines: bool,
+}
+
+impl Shelf<'_> {
+    /// The kind of the file of this name, if the run is to keep it.
+    pub(super) fn kind(&self, name: &OsStr) -> Option<Kind> {
+        let is_kept = self.keeps_all
+            || self.files.iter().any(|file| name == *file)
+            || (self.keeps_status_lines && profile::is_status_line_name(Path::new(name)));
+        let name = text(name);
+        (is_kept && !self.leaves_out(&name)).then(|| kind_by_place(&self.names, &name))
+    }
+
+    fn leaves_out(&self, name: &str) -> bool {
+        left_out().any(|pattern| {
+            let (last, folders) = pattern.split_last().expect("each pattern has a name");
+            name_fits(last, name) && whole_fits(folders, &self.names)
+        })
+    }
+}
+
 /// True for `projects` and the folders in it, which people move to other disks and link back.
 pub(super) fn is_storage(relative: &Path) -> bool {
     relative == Path::new(PROJECTS) || relative.parent() == Some(Path::new(PROJECTS))
 }
 
 fn is_left_out(relative: &Path) -> bool {
-    is_among_left_out(&names(relative))
-}
-
-fn is_among_left_out<S: AsRef<str>>(names: &[S]) -> bool {
-    let is_left_out = |names: &[S]| {
-        profile::LEFT_OUT.iter().chain(LEFT_OUT).any(|pattern| whole_fits(pattern, names))
-    };
+    let names = names(relative);
+    let is_left_out = |names: &[_]| left_out().any(|pattern| whole_fits(pattern, names));
     (1..=names.len()).any(|end| is_left_out(&names[..end]))
 }
 
-fn kind_by_place<S: AsRef<str>>(names: &[S]) -> Kind {
-    match names.first().map_or("", S::as_ref) {
-        PROJECTS => kind_in_project(&names[1..]),
+fn left_out() -> impl Iterator<Item = &'static &'static [&'static str]> {
+    profile::LEFT_OUT.iter().chain(LEFT_OUT)
+}
+
+fn kind_by_place(folders: &[String], name: &str) -> Kind {
+    match folders.first().map_or(name, String::as_str) {
+        PROJECTS => kind_in_project(folders.get(1..).unwrap_or_default(), name),
         "history.jsonl" => Kind::History,
         "todos" => Kind::Todo,
         "tasks" => Kind::Task,
@@ -109,23 +150,29 @@ fn kind_by_place<S: AsRef<str>>(names: &[S]) -> Kind {
     }
 }
 
-/// The kind by the names below `projects/`: the project's, then what lies in it.
-fn kind_in_project<S: AsRef<str>>(names: &[S]) -> Kind {
-    let names: Vec<&str> = names.iter().map(S::as_ref).collect();
-    match names.as_slice() {
-        [_, "memory", _, ..] => Kind::Memory,
-        [_, _, "tool-results", _, ..] => Kind::ToolResult,
-        [_, _, "subagents", .., "journal.jsonl"] => Kind::Sidecar,
-        [_, _, "subagents", .., name] if name.ends_with(".jsonl") => Kind::Subagent,
-        [_, name] if !name.ends_with(".jsonl") => Kind::Sidecar,
-        [_, name] if name.starts_with("agent-") => Kind::Subagent,
-        [_, _] => Kind::Transcript,
-        _ => Kind::Sidecar,
+/// The kind by the folders below `projects/`, the project's first, and the file's name.
+fn kind_in_project(folders: &[String], name: &str) -> Kind {
+    let is_transcript = name.ends_with(".jsonl");
+    let folder = |depth: usize| folders.get(depth).map(String::as_str);
+    match (folder(1), folder(2)) {
+        (Some("memory"), _) => Kind::Memory,
+        (_, Some("tool-results")) => Kind::ToolResult,
+        (_, Some("subagents")) if name == "journal.jsonl" => Kind::Sidecar,
+        (_, Some("subagents")) if is_transcript => Kind::Subagent,
+        (Some(_), _) => Kind::Sidecar,
+        (None, _) if folders.is_empty() || !is_transcript => Kind::Sidecar,
+        (None, _) if name.starts_with("agent-") => Kind::Subagent,
+        (None, _) => Kind::Transcript,
     }
 }
 
-fn names(relative: &Path) -> Vec<std::borrow::Cow<'_, str>> {
-    relative.iter().map(std::ffi::OsStr::to_string_lossy).collect()
+fn names(relative: &Path) -> Vec<Cow<'_, str>> {
+    relative.iter().map(text).collect()
+}
+
+/// As `to_string_lossy`, which takes its time with names that are text too.
+fn text(name: &OsStr) -> Cow<'_, str> {
+    name.to_str().map_or_else(|| name.to_string_lossy(), Cow::Borrowed)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! This is the only such list. The walk asks it for each name it meets and for the real end of each
 //! link; adoption of old backups, export and import ask it for each path they carry.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
@@ -20,6 +21,12 @@ enum RulePlace {
     Anywhere,
     /// From the top of a Claude home on: these words are harmless as the name of a skill.
     ClaudeHome,
+}
+
+impl RulePlace {
+    fn beginning(path: &Path) -> Self {
+        if path.has_root() { Self::Anywhere } else { Self::ClaudeHome }
+    }
 }
 
 /// The deny list. A folder that is denied takes all that lies below it along.
@@ -110,12 +117,12 @@ const fn claude_home(names: &'static [&'static str]) -> Rule {
 /// Each part of the path is judged, as a file and as a folder, without regard to case.
 #[must_use]
 pub fn is_denied(path: &Path) -> bool {
-    let mut ground = Ground::new(if path.has_root() { Path::new("/") } else { Path::new("") });
+    let mut names = Vec::new();
     for name in path.components().filter_map(normal) {
-        if ground.denies(name) {
+        if Ground::at(&names, &RulePlace::beginning(path)).denies(name) {
             return true;
         }
-        ground.names.push(lower(name));
+        names.push(lower(name).into_owned());
     }
     false
 }
@@ -123,16 +130,35 @@ pub fn is_denied(path: &Path) -> bool {
 /// A folder that is not denied itself, to judge the many names in it cheaply.
 #[derive(Debug)]
 pub(super) struct Ground {
-    names: Vec<String>,
-    /// The names begin at the top of a Claude home.
-    in_claude_home: bool,
+    /// What denied names look like here.
+    patterns: Vec<&'static str>,
+    holds_projects: bool,
+    holds_transcripts: bool,
 }
 
 impl Ground {
     /// The folder: relative to a Claude home, or absolute.
     pub(super) fn new(folder: &Path) -> Self {
-        let names = folder.components().filter_map(normal).map(lower).collect();
-        Self { names, in_claude_home: !folder.has_root() }
+        let names = folder.components().filter_map(normal).map(|name| lower(name).into_owned());
+        Self::at(&names.collect::<Vec<_>>(), &RulePlace::beginning(folder))
+    }
+
+    /// The folder of these names, the first of which lies directly at the beginning.
+    fn at(names: &[String], beginning: &RulePlace) -> Self {
+        let in_claude_home = *beginning == RulePlace::ClaudeHome;
+        let lies_at = |folders: &[&str], place: &RulePlace| match place {
+            RulePlace::Anywhere => tail_fits(folders, names),
+            RulePlace::ClaudeHome => in_claude_home && whole_fits(folders, names),
+        };
+        let last = |rule: &Rule| {
+            let (last, folders) = rule.names.split_last().expect("each rule has a name");
+            lies_at(folders, &rule.place).then_some(*last)
+        };
+        Self {
+            patterns: RULES.iter().filter_map(last).collect(),
+            holds_projects: in_claude_home && whole_fits(&["projects"], names),
+            holds_transcripts: in_claude_home && whole_fits(&["projects", "*"], names),
+        }
     }
 
     /// True where an entry of this name must never be copied.
@@ -142,37 +168,25 @@ impl Ground {
             return false;
         }
         let is_transcript = self.is_transcript_name(&name);
-        RULES.iter().filter(|rule| !(is_transcript && rule.is_about_endings())).any(|rule| {
-            let (last, folders) = rule.names.split_last().expect("each rule has a name");
-            name_fits(last, &name) && self.lies_at(folders, &rule.place)
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| {
+            !(is_transcript && is_about_endings(pattern)) && name_fits(pattern, &name)
         })
-    }
-
-    fn lies_at(&self, folders: &[&str], place: &RulePlace) -> bool {
-        match place {
-            RulePlace::Anywhere => tail_fits(folders, &self.names),
-            RulePlace::ClaudeHome => self.in_claude_home && whole_fits(folders, &self.names),
-        }
     }
 
     /// A project folder is named after a path with every dot made a dash, so it says nothing.
     fn is_project_name(&self, name: &str) -> bool {
-        self.in_claude_home && whole_fits(&["projects"], &self.names) && !name.contains('.')
+        self.holds_projects && !name.contains('.')
     }
 
     /// A session directly in a project is never lost to how its name ends.
     fn is_transcript_name(&self, name: &str) -> bool {
-        self.in_claude_home
-            && whole_fits(&["projects", "*"], &self.names)
-            && name.ends_with(".jsonl")
-            && !name.starts_with('.')
+        self.holds_transcripts && name.ends_with(".jsonl") && !name.starts_with('.')
     }
 }
 
-impl Rule {
-    fn is_about_endings(&self) -> bool {
-        self.names.last().is_some_and(|name| name.starts_with('*'))
-    }
+fn is_about_endings(pattern: &str) -> bool {
+    pattern.starts_with('*')
 }
 
 fn normal(component: Component<'_>) -> Option<&OsStr> {
@@ -182,8 +196,12 @@ fn normal(component: Component<'_>) -> Option<&OsStr> {
     }
 }
 
-fn lower(name: &OsStr) -> String {
-    name.to_string_lossy().to_lowercase()
+fn lower(name: &OsStr) -> Cow<'_, str> {
+    // Nearly all names are lower already, and need no copy.
+    match name.to_str() {
+        Some(name) if name.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) => name.into(),
+        _ => name.to_string_lossy().to_lowercase().into(),
+    }
 }
 
 #[cfg(test)]

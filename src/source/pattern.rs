@@ -1,10 +1,12 @@
 //! Names with `*`, and rows of such names against the end of a path.
 
 /// True where a name fits a pattern in which `*` stands for any characters, or none.
+#[inline]
 pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
-    if ends_differ(pattern.as_bytes(), name.as_bytes()) {
-        return false;
-    }
+    !ends_differ(pattern.as_bytes(), name.as_bytes()) && pieces_fit(pattern, name)
+}
+
+fn pieces_fit(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(rest) = pieces.next().and_then(|start| name.strip_prefix(start)) else {
         return false;
@@ -25,6 +27,7 @@ pub(super) fn name_fits(pattern: &str, name: &str) -> bool {
 }
 
 /// Tells nearly all names apart at a glance: each file of a home meets each pattern.
+#[inline]
 fn ends_differ(pattern: &[u8], name: &[u8]) -> bool {
     let differs = |wanted: Option<&u8>, found: Option<&u8>| {
         wanted.is_some_and(|wanted| *wanted != b'*' && found != Some(wanted))

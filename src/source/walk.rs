@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use rayon::prelude::*;
 
-use super::claude_code::{PROJECTS, Selection, is_storage};
+use super::claude_code::{PROJECTS, Selection, Shelf, is_storage};
 use super::deny::{Ground, is_denied};
 use super::ends::{Ends, Owner, Verdict, may_be_another_disk, resolve};
 use super::status_line::{self, Spellings};
@@ -115,7 +115,11 @@ impl Walk<'_> {
                 }
             }
         }
-        reader.found
+        // Sorted folder by folder and side by side, the whole needs little sorting.
+        let Found { mut listing, mut folders } = reader.found;
+        listing.files.sort_unstable_by(|a, b| a.relative.as_os_str().cmp(b.relative.as_os_str()));
+        folders.sort_unstable_by(|a, b| a.relative.as_os_str().cmp(b.relative.as_os_str()));
+        Found { listing, folders }
     }
 
     /// The scripts that the settings name and that no kept place holds.
@@ -140,6 +144,7 @@ impl Walk<'_> {
 struct Reader<'a> {
     walk: &'a Walk<'a>,
     folder: &'a Folder,
+    shelf: Shelf<'a>,
     ground: Ground,
     /// The folder's real place too, where a link led to it: `.config` may be called otherwise here.
     real_ground: Option<Ground>,
@@ -150,17 +155,18 @@ impl<'a> Reader<'a> {
     fn new(walk: &'a Walk<'a>, folder: &'a Folder) -> Self {
         let ground = Ground::new(&folder.relative);
         let real_ground = (!folder.jumps.is_empty()).then(|| Ground::new(&folder.real));
-        Self { walk, folder, ground, real_ground, found: Found::default() }
+        let shelf = walk.selection.shelf(&folder.relative);
+        Self { walk, folder, shelf, ground, real_ground, found: Found::default() }
     }
 
     fn visit(&mut self, entry: &fs_err::DirEntry) {
         let name = entry.file_name();
-        let relative = self.folder.relative.join(&name);
+        let relative = below(&self.folder.relative, &name);
         let file_type = match entry.file_type() {
             Ok(file_type) => file_type,
             Err(error) => return self.lose(relative, &error),
         };
-        let kind = self.walk.selection.kind(&relative).filter(|_| !file_type.is_dir());
+        let kind = self.shelf.kind(&name).filter(|_| !file_type.is_dir());
         let may_be_folder = file_type.is_dir() || file_type.is_symlink();
         if kind.is_none() && !(may_be_folder && self.walk.selection.enters(&relative)) {
             return;
@@ -174,7 +180,9 @@ impl<'a> Reader<'a> {
             self.found.folders.push(Folder { relative, real, jumps });
         } else if let Some(kind) = kind.filter(|_| file_type.is_file()) {
             match entry.metadata() {
-                Ok(metadata) => self.keep(relative, self.folder.real.join(&name), kind, &metadata),
+                Ok(metadata) => {
+                    self.keep(relative, below(&self.folder.real, &name), kind, &metadata);
+                }
                 Err(error) => self.lose(relative, &error),
             }
         } else {
@@ -291,6 +299,13 @@ impl Folder {
     fn lies_below(&self, end: &Path) -> bool {
         self.real.starts_with(end) || self.jumps.iter().any(|jump| jump.from.starts_with(end))
     }
+}
+
+/// As `join`, in one piece of memory.
+fn below(folder: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.extend([folder.as_os_str(), name]);
+    path
 }
 
 /// The cause alone, without the path that the message names before it: that has its own field.
