@@ -4,6 +4,7 @@ mod apply;
 mod plan;
 mod put_back;
 mod reunite;
+mod side_by_side;
 mod store;
 mod survey;
 mod totals;

@@ -1,11 +1,14 @@
 //! What the last run saw, so that the next one reads only what changed. Safe to delete.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+pub use self::files::Files;
 use super::layout::{EntryPath, LedgerName};
 use super::ledger::Entry;
 use crate::archive::Resume;
@@ -13,7 +16,7 @@ use crate::fs::{PRIVATE_FILE, write_atomic};
 use crate::source::{Kind, Stat};
 
 /// Changes whenever the fields below do: an older cache is then no cache.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is known of a machine's files as of one state of its folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ pub struct Cache {
     /// The git tree of the machine's folder that this describes; any other state voids it.
     pub tree: String,
     /// Each stored file.
-    pub files: BTreeMap<String, Known>,
+    pub files: Files,
     /// Sums per ledger, for the manifests.
     pub totals: BTreeMap<LedgerName, Totals>,
 }

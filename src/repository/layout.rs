@@ -5,6 +5,7 @@
 //! is not followed by two hex digits can therefore never come from a source, and marks names that
 //! we make ourselves.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -20,6 +21,8 @@ use crate::vault::is_forbidden_name;
 
 /// Below this many bytes, a name with any of our suffixes fits into a file system's 255.
 const LONGEST_NAME: usize = 240;
+/// The folder of the config profile.
+const CONFIG: &str = "config/";
 /// The ledger of everything that belongs to no project.
 const HOME_LEDGER: &str = "%home";
 
@@ -50,15 +53,18 @@ impl EntryPath {
     /// The stored name of a file of the Claude home.
     #[must_use]
     pub fn from_source(relative: &Path, kind: Kind) -> Self {
-        let mut parts: Vec<String> = Vec::new();
+        let mut stored = String::with_capacity(relative.as_os_str().len() + CONFIG.len());
         if kind == Kind::Config {
-            parts.push("config".into());
+            stored.push_str(CONFIG);
         }
-        parts.extend(relative.components().filter_map(|part| match part {
-            Component::Normal(name) => Some(escape(&bytes_of(name))),
-            _ => None,
-        }));
-        Self(parts.join("/"))
+        match relative
+            .to_str()
+            .filter(|name| name.split('/').all(|part| is_common(part.as_bytes())))
+        {
+            Some(name) => stored.push_str(name),
+            None => push_escaped(&mut stored, relative),
+        }
+        Self(stored)
     }
 
     /// Checks a name that stood in a file.
@@ -89,7 +95,7 @@ impl EntryPath {
     /// Where the file lives below a Claude home.
     #[must_use]
     pub fn to_source(&self) -> PathBuf {
-        let below_home = self.0.strip_prefix("config/").unwrap_or(&self.0);
+        let below_home = self.0.strip_prefix(CONFIG).unwrap_or(&self.0);
         below_home.split('/').map(|part| path_of(unescape(part))).collect()
     }
 
@@ -296,13 +302,37 @@ fn fit(name: &str) -> String {
 
 /// True for a name, as nearly all are, that is stored as it is; so it means nothing else anywhere.
 fn is_common(name: &[u8]) -> bool {
-    let is_common = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    name.first().is_some_and(|first| *first != b'.') && name.iter().all(is_common)
+    name.first().is_some_and(|first| *first != b'.')
+        && name.iter().all(|byte| COMMON[usize::from(*byte)])
 }
 
-fn escape(name: &[u8]) -> String {
-    if is_common(name) {
-        return String::from_utf8_lossy(name).into_owned();
+/// The letters of such names: each byte of each path of a home is looked up here.
+const COMMON: [bool; 256] = {
+    let mut common = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        common[byte] = letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    common
+};
+
+fn push_escaped(stored: &mut String, relative: &Path) {
+    for part in relative.components() {
+        let Component::Normal(name) = part else { continue };
+        if !stored.is_empty() && !stored.ends_with('/') {
+            stored.push('/');
+        }
+        stored.push_str(&escape(&bytes_of(name)));
+    }
+}
+
+fn escape(name: &[u8]) -> Cow<'_, str> {
+    if is_common(name)
+        && let Ok(name) = std::str::from_utf8(name)
+    {
+        return name.into();
     }
     let mut escaped = String::with_capacity(name.len());
     for (index, chunk) in name.utf8_chunks().enumerate() {
@@ -317,7 +347,7 @@ fn escape(name: &[u8]) -> String {
         }
         chunk.invalid().iter().for_each(|&b| push_escape(&mut escaped, b));
     }
-    if is_forbidden_name(&escaped) { without_first(&escaped) } else { escaped }
+    Cow::Owned(if is_forbidden_name(&escaped) { without_first(&escaped) } else { escaped })
 }
 
 /// The name with its first character escaped, so that no file system takes it for `.git`.
@@ -361,14 +391,14 @@ fn hex_pair(text: &[u8]) -> Option<u8> {
 }
 
 #[cfg(unix)]
-fn bytes_of(name: &std::ffi::OsStr) -> Vec<u8> {
+fn bytes_of(name: &std::ffi::OsStr) -> Cow<'_, [u8]> {
     use std::os::unix::ffi::OsStrExt;
-    name.as_bytes().to_vec()
+    name.as_bytes().into()
 }
 
 #[cfg(not(unix))]
-fn bytes_of(name: &std::ffi::OsStr) -> Vec<u8> {
-    name.to_string_lossy().into_owned().into_bytes()
+fn bytes_of(name: &std::ffi::OsStr) -> Cow<'_, [u8]> {
+    name.to_string_lossy().into_owned().into_bytes().into()
 }
 
 #[cfg(unix)]

@@ -210,6 +210,14 @@ impl<'a> Revision<'a> {
         self.touched.iter().filter_map(|name| Some((name, self.ledgers.get(name)?)))
     }
 
+    /// The same, once they are committed and nobody else needs them.
+    pub fn into_changed_ledgers(mut self) -> impl Iterator<Item = (LedgerName, Ledger)> {
+        self.touched.into_iter().filter_map(move |name| {
+            let ledger = self.ledgers.remove(&name)?;
+            Some((name, ledger))
+        })
+    }
+
     /// Commits everything and puts it in place; `None` where nothing was changed.
     ///
     /// # Errors
@@ -231,10 +239,12 @@ impl<'a> Revision<'a> {
         let batch = self.batch.take().context("texts were just stored")?;
         let id = batch.commit(&self.edits, &info)?;
         // The backup is made; what cannot stand in the work tree is read from git, and tried again.
-        for problem in put_in_place(&self.placements, &self.repository.stage_dir()?) {
+        let placements = std::mem::take(&mut self.placements);
+        for problem in put_in_place(&placements, &self.repository.stage_dir()?) {
             self.repository.warn(format!("not in the work tree yet: {problem:#}"));
         }
-        refresh_index(self.repository, &self.edits);
+        drop(placements);
+        refresh_index(self.repository, &std::mem::take(&mut self.edits));
         if let Err(error) = self.repository.vault.tidy() {
             self.repository.warn(format!("packs could not be joined: {error:#}"));
         }

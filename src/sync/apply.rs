@@ -2,14 +2,12 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use rayon::prelude::*;
 
 use super::plan::{Change, Found, SyncPlan};
+use super::side_by_side::{PORTION, SideBySide};
 use super::store::{Job, Step, Store, Stored, Verdict};
 use super::totals::{Occasion, machine_manifest, totals_of, write_root_manifest};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
-use crate::archive;
-use crate::error::{ErrorKind, Failure};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::cache::{Cache, Known};
@@ -30,8 +28,9 @@ pub(super) fn stored(repository: &Repository) -> Result<Cache> {
     let mut cache = Cache::new(repository.machine_tree(&repository.machine)?);
     for (name, ledger) in repository.ledgers(&repository.machine)? {
         cache.totals.insert(name, totals_of(&ledger));
-        let known = |entry: &Entry| (entry.path.as_str().to_owned(), Known::of(entry));
-        cache.files.extend(ledger.entries.values().map(known));
+        for entry in ledger.entries.values() {
+            cache.files.insert(entry.path.as_str(), Known::of(entry));
+        }
     }
     Ok(cache)
 }
@@ -48,6 +47,7 @@ pub fn apply(
 ) -> Result<SyncOutcome> {
     let Prepared { plan, listing, stored } = prepared;
     let mut run = Run::begin(repository, stored, plan.scope, &listing)?;
+    drop(listing);
     run.outcome.files.unchanged = plan.unchanged;
     let Work { moves, files, mut gone } = Work::of(plan);
     // Moves come first: what stands under an old name now depends on whether it was left.
@@ -107,7 +107,7 @@ pub fn store_displaced(
         };
         if let Some(stored) = stored {
             if entry.is_none() {
-                run.cache.files.insert(path.as_str().to_owned(), stored.known.clone());
+                run.cache.files.insert(path.as_str(), stored.known.clone());
             }
             run.place(stored)?;
         }
@@ -135,7 +135,7 @@ pub fn store_again(
             entry.first_seen = before.first_seen;
             entry.versions = before.versions;
             entry.acknowledged = before.acknowledged;
-            run.cache.files.insert(entry.path.as_str().to_owned(), new.known.clone());
+            run.cache.files.insert(entry.path.as_str(), new.known.clone());
         }
         run.learned = Learned::Something;
         run.place(new)?;
@@ -151,39 +151,6 @@ pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
     run.acknowledge(path)?;
     run.finish(Occasion::Beside).map(drop)
-}
-
-/// A larger file keeps all cores busy by itself; see `archive::write`.
-const LARGE: u64 = archive::SECTION as u64;
-
-/// Compares and compresses on all cores: large files one after the other, each cut into pieces,
-/// then the small ones side by side. More than a few at once would only take memory.
-fn store_all(
-    repository: &Repository,
-    jobs: &[Job],
-    progress: &dyn Progress,
-) -> Result<Vec<Result<Stored>>> {
-    let store = Store::new(repository, progress)?;
-    let bytes = jobs.iter().map(|job| job.found.file.stat.size).sum();
-    progress.start("saving", jobs.len() as u64, bytes);
-    let work = |index: &usize| {
-        let result = store.store(&jobs[*index]);
-        progress.advance(1, jobs[*index].found.file.stat.size);
-        (*index, result)
-    };
-    let is_large = |index: &usize| jobs[*index].found.file.stat.size > LARGE;
-    let (large, small): (Vec<usize>, Vec<usize>) = (0..jobs.len()).partition(is_large);
-    let mut results: Vec<(usize, Result<Stored>)> = large.iter().map(work).collect();
-    results.par_extend(small.par_iter().with_max_len(8).map(work));
-    progress.finish();
-    store.checkpoints.tidy();
-    if progress.interrupted() {
-        return Err(Failure::new(ErrorKind::Interrupted, "stopped before anything was changed")
-            .hint("run it again; it starts from the last backup")
-            .into());
-    }
-    results.sort_by_key(|(index, _)| *index);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 /// One run's state.
@@ -235,12 +202,15 @@ impl<'a> Run<'a> {
         if moves.is_empty() {
             return Ok(Vec::new());
         }
+        let files = moves.iter().map(|(_, found)| found);
+        let at_work = SideBySide::begin(self.repository, files, progress)?;
+        // What stands under a name now may be moved there by another of them.
         let mut jobs = Vec::new();
         for (from, found) in &moves {
             jobs.push(self.job(from, found.clone())?);
         }
         let mut unmoved = Vec::new();
-        let results = store_all(self.repository, &jobs, progress)?;
+        let results = at_work.store(&jobs)?;
         for ((job, result), (from, _)) in jobs.into_iter().zip(results).zip(moves) {
             let is_moved = result.as_ref().is_ok_and(|stored| stored.verdict != Verdict::New);
             if is_moved {
@@ -259,6 +229,17 @@ impl<'a> Run<'a> {
         if files.is_empty() {
             return Ok(());
         }
+        let at_work = SideBySide::begin(self.repository, files.iter(), progress)?;
+        let mut files = files.into_iter();
+        while files.len() > 0 {
+            let jobs = self.jobs(files.by_ref().take(PORTION))?;
+            let results = at_work.store(&jobs)?;
+            jobs.iter().zip(results).try_for_each(|(job, result)| self.take(job, result))?;
+        }
+        Ok(())
+    }
+
+    fn jobs(&mut self, files: impl Iterator<Item = Found>) -> Result<Vec<Job>> {
         let mut jobs = Vec::new();
         for found in files {
             if self.revision.is_unread(&found.path)? {
@@ -268,8 +249,7 @@ impl<'a> Run<'a> {
             }
             jobs.push(self.job(&found.path.clone(), found)?);
         }
-        let results = store_all(self.repository, &jobs, progress)?;
-        jobs.iter().zip(results).try_for_each(|(job, result)| self.take(job, result))
+        Ok(jobs)
     }
 
     fn job(&mut self, stored_as: &EntryPath, found: Found) -> Result<Job> {
@@ -290,7 +270,7 @@ impl<'a> Run<'a> {
         };
         self.outcome.bytes_read += stored.bytes_read;
         self.count(job, &stored);
-        self.cache.files.insert(job.found.path.as_str().to_owned(), stored.known.clone());
+        self.cache.files.insert(job.found.path.as_str(), stored.known.clone());
         self.learned = Learned::Something;
         self.place(stored)
     }
@@ -359,8 +339,8 @@ impl<'a> Run<'a> {
 
     fn mark_gone(&mut self, path: &EntryPath) -> Result<()> {
         let Some(entry) = self.revision.entry(path)?.cloned() else { return Ok(()) };
-        if let Some(known) = self.cache.files.get_mut(path.as_str()) {
-            known.gone = true;
+        if let Some(known) = self.cache.get(path).cloned() {
+            self.cache.files.insert(path.as_str(), Known { gone: true, ..known });
         }
         self.learned = Learned::Something;
         self.outcome.newly_gone += 1;
@@ -377,7 +357,7 @@ impl<'a> Run<'a> {
         let is_plain = |path: &EntryPath, known: &Known| form(path, known.kind) == Form::Plain;
         let files = self.cache.files.iter().filter(|(_, known)| gone(known));
         let candidates = files.filter_map(|(name, known)| {
-            let path = EntryPath::parse(name.as_str()).ok()?;
+            let path = EntryPath::parse(name).ok()?;
             (is_plain(&path, known) && self.is_in_the_way(&path)).then_some(path)
         });
         for path in candidates.collect::<Vec<_>>() {
@@ -388,7 +368,7 @@ impl<'a> Run<'a> {
 
     fn is_in_the_way(&self, path: &EntryPath) -> bool {
         let below = format!("{path}/");
-        let has_children = self.cache.files.range(below.clone()..).next();
+        let has_children = self.cache.files.from(&below).next();
         let is_folder_now =
             has_children.is_some_and(|(name, known)| name.starts_with(&below) && !known.gone);
         let mut parents = path.as_str().rmatch_indices('/').map(|(at, _)| &path.as_str()[..at]);
@@ -423,9 +403,9 @@ impl<'a> Run<'a> {
             self.cache.save(&repository.vault.private_dir()?)?;
         }
         if let Some(index) = &mut index {
-            let changed = self.revision.changed_ledgers();
+            let changed = self.revision.into_changed_ledgers();
             for (name, ledger) in changed.filter(|(name, _)| name.is_projects()) {
-                index.replace(&repository.machine, name, ledger);
+                index.replace(&repository.machine, &name, &ledger);
             }
             index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
             repository.write_index(index)?;
@@ -433,7 +413,8 @@ impl<'a> Run<'a> {
             repository.write_index(&mut repository.index()?)?;
         }
         self.outcome.commit = commit.map(|id| id.to_string());
-        self.outcome.gone_at_source = self.cache.files.values().filter(|k| k.gone).count() as u64;
+        self.outcome.gone_at_source =
+            self.cache.files.iter().filter(|(_, k)| k.gone).count() as u64;
         self.outcome.total_sessions = manifest.sessions.files;
         write_root_manifest(repository, manifest, &self.outcome, occasion)?;
         Ok(self.outcome)

@@ -1,8 +1,9 @@
 //! What is to be done, from two lists and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::repository::cache::Known;
+use crate::repository::cache::{Files, Known};
 use crate::repository::layout::EntryPath;
 use crate::source::{Kind, Listing, Options, Scope, SourceFile, Stat};
 use crate::sync::Reading;
@@ -50,32 +51,25 @@ pub struct Found {
 impl SyncPlan {
     /// Compares what was found with what is stored.
     #[must_use]
-    pub fn new(
-        listing: &Listing,
-        stored: &BTreeMap<String, Known>,
-        options: Options,
-        reading: Reading,
-    ) -> Self {
-        let found: BTreeMap<EntryPath, &SourceFile> = listing
-            .files
-            .iter()
-            .map(|file| (EntryPath::from_source(&file.relative, file.kind), file))
-            .collect();
+    pub fn new(listing: &Listing, stored: &Files, options: Options, reading: Reading) -> Self {
+        let places = Places::new(listing, stored);
         let mut plan = Self { scope: options.scope, ..Self::default() };
-        let moves = Moves::new(&found, stored);
-        for (path, file) in &found {
-            plan.consider(path, file, stored, &moves, reading);
-        }
-        let gone = stored.iter().filter_map(|(name, known)| {
-            let was_wanted = !known.gone && options.includes(known.kind);
-            if !was_wanted || found.contains_key(name.as_str()) {
-                return None;
+        let moves = Moves::new(&places);
+        let mut gone = Vec::new();
+        for place in places.iter() {
+            let is_left = moves.away.contains(place.name);
+            match (place.found, place.known) {
+                (Some((path, file)), known) => {
+                    plan.consider(path, file, known.filter(|_| !is_left), &moves, reading);
+                }
+                (None, Some(known)) if !known.gone && options.includes(known.kind) && !is_left => {
+                    gone.extend(EntryPath::parse(place.name).ok());
+                }
+                _ => {}
             }
-            let path = EntryPath::parse(name.as_str()).ok()?;
-            let is_gone = !moves.away.contains(&path) && !listing.is_hidden(&path.to_source());
-            is_gone.then_some(Change::GoneAtSource(path))
-        });
-        plan.changes.extend(gone);
+        }
+        gone.retain(|path| !listing.is_hidden(&path.to_source()));
+        plan.changes.extend(gone.into_iter().map(Change::GoneAtSource));
         plan
     }
 
@@ -83,7 +77,7 @@ impl SyncPlan {
         &mut self,
         path: &EntryPath,
         file: &SourceFile,
-        stored: &BTreeMap<String, Known>,
+        known: Option<&Known>,
         moves: &Moves,
         reading: Reading,
     ) {
@@ -92,7 +86,6 @@ impl SyncPlan {
             self.changes.push(Change::Move { from: from.clone(), to: found() });
             return;
         }
-        let known = stored.get(path.as_str()).filter(|_| !moves.away.contains(path));
         let change = match known {
             None => Change::Add(found()),
             Some(known) if is_unchanged(known, file) && reading == Reading::Changed => {
@@ -110,6 +103,53 @@ fn is_unchanged(known: &Known, file: &SourceFile) -> bool {
     !known.gone && known.stat == Some(file.stat)
 }
 
+/// What was found beside what is stored, both sorted by stored names, so that one walk compares them.
+struct Places<'a> {
+    found: Vec<(EntryPath, &'a SourceFile)>,
+    stored: &'a Files,
+}
+
+/// One stored name: what the source has there, and what is stored there; not both are missing.
+struct Place<'a> {
+    name: &'a str,
+    found: Option<(&'a EntryPath, &'a SourceFile)>,
+    known: Option<&'a Known>,
+}
+
+impl Place<'_> {
+    fn is_new(&self) -> bool {
+        self.known.is_none()
+    }
+}
+
+impl<'a> Places<'a> {
+    fn new(listing: &'a Listing, stored: &'a Files) -> Self {
+        let stored_name = |file: &SourceFile| EntryPath::from_source(&file.relative, file.kind);
+        let mut found: Vec<_> =
+            listing.files.iter().map(|file| (stored_name(file), file)).collect();
+        // Nearly sorted already: only the folder of the config, and escapes, change the order.
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self { found, stored }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Place<'_>> {
+        let mut found = self.found.iter().peekable();
+        let mut stored = self.stored.iter().peekable();
+        std::iter::from_fn(move || {
+            let order = match (found.peek(), stored.peek()) {
+                (Some((path, _)), Some((name, _))) => path.as_str().cmp(name),
+                (_, None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+            };
+            let here = if order.is_le() { found.next() } else { None };
+            let known = if order.is_ge() { stored.next() } else { None };
+            let name = here.map(|(path, _)| path.as_str()).or(known.map(|(name, _)| name))?;
+            let found = here.map(|(path, file)| (path, *file));
+            Some(Place { name, found, known: known.map(|(_, known)| known) })
+        })
+    }
+}
+
 /// Files that the agent, or the user, gave another name since the last run.
 ///
 /// A guess by inode or by name; the bytes have the last word when the move is applied.
@@ -120,14 +160,15 @@ struct Moves {
 }
 
 impl Moves {
-    fn new(found: &BTreeMap<EntryPath, &SourceFile>, stored: &BTreeMap<String, Known>) -> Self {
+    fn new(places: &Places<'_>) -> Self {
         let mut moves = Self::default();
-        let is_new = |path: &EntryPath| !stored.contains_key(path.as_str());
-        if !found.keys().any(is_new) {
+        let new: Vec<_> =
+            places.iter().filter(Place::is_new).filter_map(|place| place.found).collect();
+        if new.is_empty() {
             return moves;
         }
-        let candidates = Candidates::new(found, stored);
-        for (path, file) in found.iter().filter(|(path, _)| is_new(path)) {
+        let candidates = Candidates::new(places, &new);
+        for (path, file) in new {
             let from = candidates.of(path, file);
             if let Some(from) = from.filter(|from| !moves.away.contains(*from)) {
                 moves.away.insert(from.clone());
@@ -145,22 +186,33 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn new(found: &BTreeMap<EntryPath, &SourceFile>, stored: &BTreeMap<String, Known>) -> Self {
+    /// Only those that one of the new files could be.
+    fn new(places: &Places<'_>, new: &[(&EntryPath, &SourceFile)]) -> Self {
+        let inodes: HashSet<_> = new.iter().map(|(_, file)| inode_of(&file.stat)).collect();
+        let names: HashSet<_> =
+            new.iter().filter_map(|(path, _)| name_in_any_project(path)).collect();
         let mut candidates = Self { by_inode: HashMap::new(), by_name: HashMap::new() };
-        for (name, known) in stored {
-            let Ok(path) = EntryPath::parse(name.as_str()) else { continue };
-            let at_its_place = found.get(&path).map(|file| inode_of(&file.stat));
+        for Place { name, found, known } in places.iter() {
+            let Some(known) = known else { continue };
+            let at_its_place = found.map(|(_, file)| inode_of(&file.stat));
             let stat = known.stat.filter(|stat| at_its_place != Some(inode_of(stat)));
+            let stat = stat.filter(|stat| inodes.contains(&inode_of(stat)));
+            let below = below_project(name).filter(|_| at_its_place.is_none());
+            let is_called_so = below.is_some_and(|name| names.contains(name));
+            if stat.is_none() && !is_called_so {
+                continue;
+            }
+            let Ok(path) = EntryPath::parse(name) else { continue };
+            if let Some(name) = name_in_any_project(&path).filter(|_| is_called_so) {
+                candidates.by_name.insert(name.to_owned(), (path.clone(), known.kind));
+            }
             if let Some(stat) = stat {
-                let candidate = (path.clone(), known.kind, stat);
+                let candidate = (path, known.kind, stat);
                 // What was gone before has lost its inode; the one that just left has the claim.
                 match known.gone {
                     true => drop(candidates.by_inode.entry(inode_of(&stat)).or_insert(candidate)),
                     false => drop(candidates.by_inode.insert(inode_of(&stat), candidate)),
                 }
-            }
-            if let (None, Some(name)) = (at_its_place, name_in_any_project(&path)) {
-                candidates.by_name.insert(name.to_owned(), (path.clone(), known.kind));
             }
         }
         candidates
@@ -191,5 +243,9 @@ fn inode_of(stat: &Stat) -> (u64, u64) {
 /// A session's files keep their names below the project's folder when they move to another's.
 fn name_in_any_project(path: &EntryPath) -> Option<&str> {
     path.session()?;
-    path.as_str().strip_prefix("projects/")?.split_once('/').map(|(_, name)| name)
+    below_project(path.as_str())
+}
+
+fn below_project(name: &str) -> Option<&str> {
+    name.strip_prefix("projects/")?.split_once('/').map(|(_, name)| name)
 }

@@ -185,7 +185,7 @@ impl Reunion<'_> {
     }
 
     fn know(&mut self, entry: &Entry) {
-        self.run.cache.files.insert(entry.path.as_str().to_owned(), Known::of(entry));
+        self.run.cache.files.insert(entry.path.as_str(), Known::of(entry));
     }
 }
 
