@@ -1,5 +1,6 @@
 //! Files written beside and renamed; private folders; every error names its path.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -40,18 +41,21 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     persist(file, path, mode)
 }
 
-/// As [`write_atomic`], but what a crash leaves of it lies in `stage`, on the same file system.
+/// As [`write_atomic`], piece by piece, and what a crash leaves of it lies in `stage`, on the same
+/// file system.
 ///
 /// # Errors
 /// As the file system says, with the path. The old content is then untouched.
 pub fn write_atomic_by_way_of(
     stage: &Path,
     path: &Path,
-    bytes: &[u8],
+    pieces: &[Cow<'_, [u8]>],
     mode: u32,
 ) -> io::Result<()> {
     let mut file = new_beside(&stage.join("file"))?;
-    file.write_all(bytes).map_err(|error| name_path(&error, "write", path))?;
+    for piece in pieces {
+        file.write_all(piece).map_err(|error| name_path(&error, "write", path))?;
+    }
     create_private_dir(&parent(path))?;
     persist(file, path, mode)
 }

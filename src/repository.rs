@@ -21,6 +21,7 @@ pub mod settings;
 mod sizes;
 pub mod stage;
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -274,7 +275,11 @@ impl Repository {
     /// # Errors
     /// As the file system says, with the path.
     pub fn write_file(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-        Ok(write_atomic_by_way_of(&self.stage_dir()?, path, bytes, mode)?)
+        self.write_file_in_pieces(path, &[bytes.into()], mode)
+    }
+
+    fn write_file_in_pieces(&self, path: &Path, pieces: &[Cow<'_, [u8]>], mode: u32) -> Result<()> {
+        Ok(write_atomic_by_way_of(&self.stage_dir()?, path, pieces, mode)?)
     }
 
     /// The root manifest; a missing or damaged one is an empty one.

@@ -61,10 +61,15 @@ impl Repository {
     /// Where neither index nor ledgers can be read; [`ErrorKind::NotFound`] for a machine that has
     /// no folder.
     pub fn sessions(&self, filter: &Filter) -> Result<Vec<IndexEntry>> {
+        self.narrowed(filter, "")
+    }
+
+    /// Of these, the ones whose ids contain a text, and perhaps others.
+    fn narrowed(&self, filter: &Filter, part: &str) -> Result<Vec<IndexEntry>> {
         if let Some(machine) = &filter.machine {
             self.known_machine(machine)?;
         }
-        let mut sessions = self.index()?.sessions;
+        let mut sessions = self.sessions_with(part)?;
         sessions.retain(|session| filter.allows(session));
         sessions.sort_by(|a, b| b.last_activity.cmp(&a.last_activity).then(a.uuid.cmp(&b.uuid)));
         sessions.truncate(filter.last.unwrap_or(usize::MAX));
@@ -77,7 +82,7 @@ impl Repository {
     /// # Errors
     /// [`ErrorKind::NotFound`], or [`ErrorKind::Ambiguous`] with the candidates.
     pub fn find_session(&self, argument: &str, filter: &Filter) -> Result<IndexEntry> {
-        let sessions = self.sessions(filter)?;
+        let sessions = self.narrowed(filter, argument)?;
         let rules: [fn(&str, &str) -> bool; 3] =
             [|id, part| id == part, |id, part| id.starts_with(part), |id, part| id.contains(part)];
         for rule in rules {

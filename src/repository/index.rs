@@ -1,5 +1,7 @@
 //! `session-index.json`: every machine's sessions in one file, derived from the ledgers.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,6 +9,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::lines::Lines;
 use super::layout::LedgerName;
 use super::ledger::{Entry, Ledger};
 use super::manifest::{VERSION, stamp};
@@ -106,29 +109,6 @@ impl Index {
     pub fn parse(text: &[u8]) -> Result<Self> {
         serde_json::from_slice(text).context("the session index is damaged")
     }
-
-    /// Puts one project's sessions in the place of what the index had of it.
-    pub fn replace(&mut self, machine: &MachineSlug, name: &LedgerName, ledger: &Ledger) {
-        self.sessions.retain(|session| {
-            session.machine != machine.as_str()
-                || LedgerName::of_project(&session.project_hash) != *name
-        });
-        self.sessions.extend(sessions_of(machine, ledger));
-    }
-
-    /// The index's text, sorted, stamped with this time.
-    ///
-    /// # Errors
-    /// Never in practice: every field can be written as JSON.
-    pub fn to_text(&mut self, now: DateTime<Utc>) -> Result<Vec<u8>> {
-        self.version = VERSION.into();
-        self.generated_at = stamp(now);
-        let key = |s: &IndexEntry| (s.machine.clone(), s.project_hash.clone(), s.uuid.clone());
-        self.sessions.sort_by_cached_key(key);
-        let mut text = serde_json::to_vec(self)?;
-        text.push(b'\n');
-        Ok(text)
-    }
 }
 
 impl Repository {
@@ -137,92 +117,138 @@ impl Repository {
     /// # Errors
     /// Where the ledgers cannot be read.
     pub fn index(&self) -> Result<Index> {
-        let path = self.root.join(INDEX);
-        let mut index = match read_if_exists(&path)?.map(|text| Index::parse(&text)) {
-            Some(Ok(index)) if index.version == VERSION => index,
-            Some(Ok(_)) => Index::default(),
-            Some(Err(_)) => {
-                self.warn(format!("`{}` was damaged; made anew", path.display()));
-                Index::default()
-            }
-            None => Index::default(),
-        };
-        let machines = self.machines()?;
-        let is_here = |slug: &str| machines.iter().any(|machine| machine.as_str() == slug);
-        index.sessions.retain(|session| is_here(&session.machine));
-        index.trees.retain(|slug, _| is_here(slug));
-        for machine in machines {
-            let tree = self.machine_tree(&machine)?;
-            if index.trees.get(machine.as_str()) != Some(&tree) {
-                self.index_machine(&machine, tree, &mut index)?;
-            }
-        }
-        Ok(index)
+        let sessions = self.sessions_with("")?;
+        Ok(Index { sessions, ..Index::default() })
     }
 
-    /// Whether the session index is there and of this state of this machine's folder.
-    ///
-    /// It is long, so it is not read while it is the file that was written or read before.
+    /// The sessions of the index whose ids contain a text, and perhaps others.
     ///
     /// # Errors
-    /// Where the program's own folder cannot be written.
+    /// As [`Self::index`].
+    pub(super) fn sessions_with(&self, part: &str) -> Result<Vec<IndexEntry>> {
+        let sessions = self.index_lines()?.sessions_with(part);
+        sessions.or_else(|_| {
+            self.warn_of_index();
+            self.complete(Lines::default())?.sessions_with(part)
+        })
+    }
+
+    /// The session index by its lines, to change some of them; as [`Self::index`].
+    ///
+    /// # Errors
+    /// Where the ledgers cannot be read.
+    pub fn index_lines(&self) -> Result<Lines> {
+        let Some(text) = read_if_exists(&self.root.join(INDEX))? else {
+            return self.complete(Lines::default());
+        };
+        // What is surely the text that was written needs no second look.
+        if self.is_noted()? {
+            let lines = Lines::read(text).filter(|lines| lines.version() == VERSION);
+            return self.complete(lines.unwrap_or_default());
+        }
+        let lines = match Index::parse(&text) {
+            Ok(index) if index.version == VERSION => Lines::of(index)?,
+            Ok(_) => Lines::default(),
+            Err(_) => {
+                self.warn_of_index();
+                Lines::default()
+            }
+        };
+        self.complete(lines)
+    }
+
+    fn warn_of_index(&self) {
+        let path = self.root.join(INDEX);
+        self.warn(format!("`{}` was damaged; made anew", path.display()));
+    }
+
+    /// Takes out what is of no machine that is here, and takes in what is of another state.
+    fn complete(&self, mut lines: Lines) -> Result<Lines> {
+        let machines = self.machines()?;
+        lines.retain(|slug| machines.iter().any(|machine| machine.as_str() == slug));
+        for machine in machines {
+            let tree = self.machine_tree(&machine)?;
+            if lines.head().trees.get(machine.as_str()) != Some(&tree) {
+                lines.retain(|slug| slug != machine.as_str());
+                lines.set_tree(&machine, tree);
+                self.index_machine(&machine, &mut lines)?;
+            }
+        }
+        Ok(lines)
+    }
+
+    fn index_machine(&self, machine: &MachineSlug, lines: &mut Lines) -> Result<()> {
+        if !self.has_ledgers(machine)? {
+            return lines.add(foreign::sessions(self, machine));
+        }
+        for name in self.ledger_names(machine)?.iter().filter(|name| name.is_projects()) {
+            lines.add(sessions_of(machine, &self.ledger(machine, name)?))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session index is there, as it was written for this state of this machine's folder.
+    ///
+    /// # Errors
+    /// Where the program's own folder cannot be read.
     pub fn has_index(&self, tree: &str) -> Result<bool> {
         let note = self.index_note(tree);
-        if note.is_some() && note == read_if_exists(&self.index_note_file()?)? {
-            return Ok(true);
-        }
-        let text = read_if_exists(&self.root.join(INDEX)).ok().flatten();
-        let index = text.and_then(|text| Index::parse(&text).ok());
-        let is_of_tree = index.is_some_and(|index| {
-            index.version == VERSION
-                && index.trees.get(self.machine.as_str()).is_some_and(|known| known == tree)
-        });
-        if is_of_tree {
-            self.note_index(note)?;
-        }
-        Ok(is_of_tree)
+        Ok(note.is_some() && note == read_if_exists(&self.index_note_file()?)?)
+    }
+
+    /// True while the session index is the file that was written, for whatever state.
+    fn is_noted(&self) -> Result<bool> {
+        let note = read_if_exists(&self.index_note_file()?)?.unwrap_or_default();
+        let noted = std::str::from_utf8(&note).ok().and_then(|note| note.lines().nth(1));
+        Ok(noted.is_some() && noted == self.index_identity().as_deref())
     }
 
     /// What tells that the session index is still the one that was made of this state.
     fn index_note(&self, tree: &str) -> Option<Vec<u8>> {
-        let file = identity(&self.root.join(INDEX))?;
+        let file = self.index_identity()?;
         let (version, machine) = (VERSION, &self.machine);
         Some(format!("{version} {machine} {tree}\n{file}\n").into_bytes())
     }
 
-    fn note_index(&self, note: Option<Vec<u8>>) -> Result<()> {
-        let note = note.unwrap_or_default();
-        Ok(write_atomic(&self.index_note_file()?, &note, PRIVATE_FILE)?)
+    /// Of a file that has a line for each session: others were written before.
+    fn index_identity(&self) -> Option<String> {
+        Some(format!("lines {}", identity(&self.root.join(INDEX))?))
     }
 
     fn index_note_file(&self) -> Result<PathBuf> {
         Ok(self.vault.private_dir()?.join("session-index"))
     }
 
-    fn index_machine(&self, machine: &MachineSlug, tree: String, index: &mut Index) -> Result<()> {
-        index.sessions.retain(|session| session.machine != machine.as_str());
-        index.trees.insert(machine.to_string(), tree);
-        if !self.has_ledgers(machine)? {
-            index.sessions.extend(foreign::sessions(self, machine));
-            return Ok(());
-        }
-        for (name, ledger) in self.ledgers(machine)? {
-            if name.is_projects() {
-                index.replace(machine, &name, &ledger);
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the session index.
     ///
     /// # Errors
     /// As the file system says, with the path.
-    pub fn write_index(&self, index: &mut Index) -> Result<()> {
-        let text = index.to_text(self.env.now())?;
-        self.write_file(&self.root.join(INDEX), &text, PRIVATE_FILE)?;
-        let tree = index.trees.get(self.machine.as_str());
-        self.note_index(tree.and_then(|tree| self.index_note(tree)))
+    pub fn write_index(&self, mut lines: Lines) -> Result<()> {
+        let head = lines.head();
+        head.version = VERSION.into();
+        head.generated_at = stamp(self.env.now());
+        let tree = head.trees.get(self.machine.as_str()).cloned();
+        self.write_file_in_pieces(&self.root.join(INDEX), &lines.pieces()?, PRIVATE_FILE)?;
+        let note = tree.and_then(|tree| self.index_note(&tree)).unwrap_or_default();
+        Ok(write_atomic(&self.index_note_file()?, &note, PRIVATE_FILE)?)
+    }
+}
+
+impl Lines {
+    /// Puts the sessions of a project's ledger in the place of what the index had of it.
+    ///
+    /// # Errors
+    /// Never in practice: every field can be written as JSON.
+    pub fn replace_project(
+        &mut self,
+        machine: &MachineSlug,
+        name: &LedgerName,
+        ledger: &Ledger,
+    ) -> Result<()> {
+        match name.is_projects() {
+            true => self.replace(machine, name, sessions_of(machine, ledger)),
+            false => Ok(()),
+        }
     }
 }
 

@@ -178,7 +178,7 @@ impl Repository {
     /// # Errors
     /// Where the ledgers cannot be read or the files not be written.
     pub fn refresh_derived(&self) -> Result<()> {
-        self.write_index(&mut self.index()?)?;
+        self.write_index(self.index_lines()?)?;
         let mut root = self.root_manifest();
         root.machines = Some(self.machine_lines()?);
         self.write_root_manifest(&root)

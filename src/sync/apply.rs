@@ -395,22 +395,26 @@ impl<'a> Run<'a> {
             self.cache.totals.insert(name.clone(), totals_of(ledger));
         }
         let has_changes = self.revision.changed_ledgers().next().is_some();
-        let mut index = has_changes.then(|| repository.index()).transpose()?;
+        let mut index = has_changes.then(|| repository.index_lines()).transpose()?;
         let manifest = machine_manifest(repository, &self.cache, self.now)?;
         let commit = self.revision.commit(&manifest, &size_words(manifest.sessions.size_bytes))?;
-        if commit.is_some() || self.learned == Learned::Something {
+        let is_news = commit.is_some() || self.learned == Learned::Something;
+        if is_news {
             self.cache.tree = repository.machine_tree(&repository.machine)?;
-            self.cache.save(&repository.vault.private_dir()?)?;
         }
         if let Some(index) = &mut index {
-            let changed = self.revision.into_changed_ledgers();
-            for (name, ledger) in changed.filter(|(name, _)| name.is_projects()) {
-                index.replace(&repository.machine, &name, &ledger);
+            for (name, ledger) in self.revision.into_changed_ledgers() {
+                index.replace_project(&repository.machine, &name, &ledger)?;
             }
-            index.trees.insert(repository.machine.to_string(), self.cache.tree.clone());
-            repository.write_index(index)?;
-        } else if !repository.has_index(&self.cache.tree)? {
-            repository.write_index(&mut repository.index()?)?;
+            index.set_tree(&repository.machine, self.cache.tree.clone());
+        }
+        if is_news {
+            self.cache.save(&repository.vault.private_dir()?)?;
+        }
+        match index {
+            Some(index) => repository.write_index(index)?,
+            None if repository.has_index(&self.cache.tree)? => {}
+            None => repository.write_index(repository.index_lines()?)?,
         }
         self.outcome.commit = commit.map(|id| id.to_string());
         self.outcome.gone_at_source =
