@@ -4,13 +4,15 @@
 //! unless it belongs to another commit than the last one, or is damaged: then it is read anew from
 //! the newest tree. Which commit it belongs to is noted in the private folder.
 
+mod patch;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::Vault;
-use super::lock_file::{lock_path, remove_leftover};
+use super::lock_file::{LockFile, lock_path, remove_leftover};
 use super::object_id::ObjectId;
 use super::read::Head;
 use super::tree::{Edit, FileMode, TreeEdits};
@@ -44,6 +46,11 @@ impl Note {
         let mut lines = text.lines();
         let commit = lines.next()?.trim().parse().ok()?;
         Some(Self { commit, file: lines.next().map(str::to_owned) })
+    }
+
+    /// True where its commit is this one or the one before.
+    fn is_followed_by(&self, head: &Head) -> bool {
+        self.commit == head.commit || Some(self.commit) == head.parent
     }
 }
 
@@ -107,6 +114,9 @@ impl Vault {
         let Some(head) = self.head()? else {
             return Ok(());
         };
+        if self.try_patch(edits, &head, refresh)? {
+            return Ok(());
+        }
         let mut index = self.open_index(&head, refresh)?;
         // Folders and files that go make room for what comes in their place.
         for (path, edit) in edits.iter() {
@@ -128,12 +138,40 @@ impl Vault {
         self.write_index(&mut index, &head, refresh)
     }
 
+    /// Changes the index that was written last in its bytes; false where it is another one, or that
+    /// would not do.
+    fn try_patch(
+        &self,
+        edits: &TreeEdits,
+        head: &Head,
+        refresh: &mut IndexRefresh,
+    ) -> Result<bool> {
+        let path = self.index_path();
+        let is_ours = self.read_note()?.is_some_and(|note| {
+            note.is_followed_by(head) && note.file.is_some() && note.file == fs::identity(&path)
+        });
+        let entries = edits.iter().map(|(path, edit)| match edit {
+            Edit::Put(id, mode) => Some(self.index_entry(path, id, mode)),
+            Edit::Remove | Edit::RemoveFolder | Edit::PutFolder(_) => None,
+        });
+        let Some(entries) = is_ours.then(|| entries.collect::<Option<Vec<_>>>()).flatten() else {
+            return Ok(false);
+        };
+        let index = fs::read_if_exists(&path)?.unwrap_or_default();
+        let Some(patched) = patch::patched(&index, &entries) else { return Ok(false) };
+        let mut lock = LockFile::take(&path)?;
+        refresh.removed_lock = lock.removed_leftover;
+        lock.write(&patched)?;
+        fs::set_mode(&lock.path(), fs::PRIVATE_FILE)?;
+        lock.publish_without_waiting()?;
+        self.write_note(&Note { commit: head.commit, file: fs::identity(&path) })?;
+        Ok(true)
+    }
+
     /// The index as of the newest commit or its parent.
     fn open_index(&self, head: &Head, refresh: &mut IndexRefresh) -> Result<git2::Index> {
         let path = self.index_path();
-        let follows = self
-            .read_note()?
-            .is_some_and(|note| note.commit == head.commit || Some(note.commit) == head.parent);
+        let follows = self.read_note()?.is_some_and(|note| note.is_followed_by(head));
         if path.exists()
             && let Ok(mut index) = git2::Index::open(&path)
         {

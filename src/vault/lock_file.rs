@@ -43,21 +43,27 @@ impl LockFile {
     }
 
     /// Gives the new content the target's name, durably.
-    pub(super) fn publish(mut self) -> io::Result<()> {
+    pub(super) fn publish(self) -> io::Result<()> {
+        self.end(|lock, target| {
+            // It is opened again because the content may have been replaced under its name.
+            fs_err::File::open(lock)?.sync_all()?;
+            fs_err::rename(lock, target)?;
+            target.parent().map_or(Ok(()), fs::sync_dir)
+        })
+    }
+
+    /// The same for what can be made again: a power cut may lose it.
+    pub(super) fn publish_without_waiting(self) -> io::Result<()> {
+        self.end(|lock, target| fs_err::rename(lock, target))
+    }
+
+    fn end(mut self, replace: impl FnOnce(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
         drop(self.file.take());
-        let result = self.replace_target();
+        let result = replace(&self.path(), &self.target);
         if result.is_err() {
             let _ = fs_err::remove_file(self.path());
         }
         result
-    }
-
-    fn replace_target(&self) -> io::Result<()> {
-        let lock = self.path();
-        // It is opened again because the content may have been replaced under its name.
-        fs_err::File::open(&lock)?.sync_all()?;
-        fs_err::rename(&lock, &self.target)?;
-        self.target.parent().map_or(Ok(()), fs::sync_dir)
     }
 }
 
