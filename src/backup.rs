@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::repository::{Repository, heal, migrate};
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
+use crate::verify::Today;
 
 /// Whether the copy elsewhere is brought up to date too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct BackupOutcome {
     pub pushed: bool,
     /// Elsewhere.
     pub push: Push,
+    /// The share of the backup that was proven along with it; nothing where that was not its turn.
+    pub proof: Option<Today>,
     /// From the first look to the last word.
     pub duration_ms: u64,
 }
@@ -65,7 +68,8 @@ pub fn run(
     }
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
-    let outcome = BackupOutcome { sync, pushed: push.is_pushed(), push, duration_ms };
+    let outcome =
+        BackupOutcome { sync, pushed: push.is_pushed(), push, proof: None, duration_ms };
     if let Err(error) = repository.log(&outcome.line()) {
         repository.warn(format!("the run is not in the log: {error:#}"));
     }

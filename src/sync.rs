@@ -53,6 +53,10 @@ pub struct SyncOutcome {
     pub gone_at_source: u64,
     /// Of these, the ones that went missing since the last run.
     pub newly_gone: u64,
+    /// Sessions whose transcript went missing since the last run.
+    pub gone_sessions: Vec<String>,
+    /// Sessions that were cut back since the last run.
+    pub cut_sessions: Vec<String>,
     /// What could not be saved.
     pub unreadable: Vec<Unreadable>,
     /// What was kept out because it may hold secrets.

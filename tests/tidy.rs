@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("schedule", &["repository"]),
     ("status", &["repository", "schedule", "session", "source", "sync", "verify"]),
     ("backend", &["repository", "vault", "sync"]),
-    ("backup", &["backend", "sync", "repository", "source"]),
+    ("backup", &["backend", "sync", "repository", "source", "verify"]),
     ("verify", &["repository", "archive", "session", "source", "restore", "sync", "vault"]),
     ("ui", &[]),
     (

@@ -76,7 +76,7 @@ struct Filters {
     /// Only what this machine saved
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
-    /// Only what the source has no more
+    /// Only what the source has no more; unless a list is asked for, it is given back
     #[arg(long)]
     gone: bool,
 }
@@ -98,8 +98,17 @@ impl Filters {
     }
 
     fn asks_for_a_list(&self) -> bool {
-        let narrowed = [&self.date, &self.since, &self.until, &self.project, &self.machine];
-        self.list || self.gone || self.last.is_some() || narrowed.iter().any(|f| f.is_some())
+        let narrowed = [&self.project, &self.machine];
+        self.names_a_list() || narrowed.iter().any(|filter| filter.is_some())
+    }
+
+    fn names_a_list(&self) -> bool {
+        let dates = [&self.date, &self.since, &self.until];
+        self.list || self.last.is_some() || dates.iter().any(|filter| filter.is_some())
+    }
+
+    fn brings_back_what_is_gone(&self) -> bool {
+        self.gone && !self.names_a_list()
     }
 }
 
@@ -119,7 +128,9 @@ impl RestoreArgs {
         let filter = self.filters.filter()?;
         match &self.session {
             Some(id) => self.one(&repository, id, &filter, context),
-            None if self.all => self.all(&repository, &filter, context),
+            None if self.all || self.filters.brings_back_what_is_gone() => {
+                self.all(&repository, &filter, context)
+            }
             None if self.filters.asks_for_a_list() => {
                 let sessions = repository.sessions(&filter)?;
                 context.warn_of(&repository);
@@ -162,11 +173,14 @@ impl RestoreArgs {
         filter: &Filter,
         context: &mut Context<'_>,
     ) -> Result<u8> {
-        let machine = filter.machine.as_deref().map(|m| repository.known_machine(m)).transpose()?;
+        let named = filter.machine.as_deref().map(|m| repository.known_machine(m)).transpose()?;
+        // What another machine's source lacks was perhaps never here.
+        let machine = named.or_else(|| (!self.all).then(|| repository.machine.clone()));
         let home = home(context);
         let mut plan = restore::plan_all(repository, machine.as_ref(), &home, self.conflict())?;
         if filter.project.is_some() || filter.presence == Presence::Gone {
-            let sessions = repository.sessions(filter)?;
+            let any = Filter { presence: Presence::Any, ..filter.clone() };
+            let sessions = repository.sessions(&any)?;
             plan.items.retain(|item| is_wanted(item, &sessions, filter));
         }
         let outcome = self.carry_out(repository, plan, context);
@@ -241,15 +255,19 @@ fn home(context: &Context<'_>) -> PathBuf {
 /// Whether `--project` and `--gone` let a file through. What belongs to no session follows its
 /// project, and what belongs to no project is none of a project's business.
 fn is_wanted(item: &Item, sessions: &[IndexEntry], filter: &Filter) -> bool {
-    let is_gone = item.entry.gone_since.is_some();
+    if filter.presence == Presence::Gone && item.entry.gone_since.is_none() {
+        return false;
+    }
+    if filter.project.is_none() {
+        return true;
+    }
     let path = &item.entry.path;
-    let Some(project) = path.project() else { return filter.project.is_none() && is_gone };
+    let Some(project) = path.project() else { return false };
     let mut of_project = sessions.iter().filter(|session| {
         session.machine == item.machine.as_str() && session.project_hash == project.as_str()
     });
     match path.session() {
         Some(id) => of_project.any(|session| session.uuid == id.as_str()),
-        None if filter.presence == Presence::Gone => is_gone,
         None => of_project.next().is_some(),
     }
 }

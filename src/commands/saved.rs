@@ -60,22 +60,45 @@ impl Saved {
         for version in outcome.new_versions.iter().filter(|version| !version.acknowledged) {
             page.mark(Mark::Warn, rewritten(version))?;
         }
-        if outcome.cut > 0 {
-            let cut = count(outcome.cut, "file");
+        let shown = outcome.cut_sessions.iter().take(MOST_SHOWN);
+        for uuid in shown {
+            page.mark(Mark::Warn, format!(
+                "{uuid} was cut back at the source; the backup keeps all of it: claude-backup restore {uuid} --force"
+            ))?;
+        }
+        let others = outcome.cut - outcome.cut_sessions.len().min(MOST_SHOWN) as u64;
+        if others > 0 {
+            let cut = counted(others, outcome.cut_sessions.is_empty());
             let text = format!("{cut} cut back at the source; the backup keeps the longer ones");
             page.mark(Mark::Warn, text)?;
         }
-        if outcome.newly_gone > 0 {
-            let gone = count(outcome.newly_gone, "file");
-            page.mark(
-                Mark::Warn,
-                format!(
-                    "{gone} gone at the source; the backup keeps them: claude-backup restore --gone"
-                ),
-            )?;
-        }
-        Ok(())
+        self.gone(page)
     }
+
+    /// What went missing since the last run; the next one is silent about it.
+    fn gone(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let outcome = &self.0.sync;
+        let sessions = outcome.gone_sessions.len() as u64;
+        let gone = match (sessions, outcome.newly_gone - sessions) {
+            (0, 0) => return Ok(()),
+            (0, files) => count(files, "file"),
+            (sessions, 0) => count(sessions, "session"),
+            (sessions, files) => {
+                format!("{} and {}", count(sessions, "session"), count(files, "other file"))
+            }
+        };
+        let text = format!(
+            "{gone} gone at the source; the backup keeps them, and this brings them back: claude-backup restore --gone"
+        );
+        page.mark(Mark::Warn, text)
+    }
+}
+
+/// So many of one kind of loss are named; `--json` has all.
+const MOST_SHOWN: usize = 5;
+
+fn counted(files: u64, is_all: bool) -> String {
+    count(files, if is_all { "file" } else { "other file" })
 }
 
 fn rewritten(version: &NewVersion) -> String {
@@ -108,6 +131,9 @@ impl Report for Saved {
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
         }
+        for problem in self.0.proof.iter().flat_map(|today| &today.problems) {
+            super::verify::problem_words(page, problem)?;
+        }
         if let Push::Failed { error, hint, said } = &self.0.push {
             page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
             for line in said.iter().chain(hint) {
@@ -117,13 +143,17 @@ impl Report for Saved {
         Ok(())
     }
 
+    /// A loss is told in any manner: it is told only once.
     fn is_news(&self) -> bool {
-        true
+        let outcome = &self.0.sync;
+        let is_known = outcome.new_versions.iter().all(|version| version.acknowledged);
+        is_known && outcome.cut_sessions.is_empty() && outcome.gone_sessions.is_empty()
     }
 
     fn exit_code(&self) -> u8 {
         let is_complete = self.0.sync.unreadable.is_empty();
         let is_sent = !matches!(self.0.push, Push::Failed { .. });
-        if is_complete && is_sent { 0 } else { 3 }
+        let is_sound = self.0.proof.as_ref().is_none_or(|today| today.problems.is_empty());
+        if is_complete && is_sent && is_sound { 0 } else { 3 }
     }
 }

@@ -13,7 +13,7 @@ use crate::repository::manifest::parse_stamp;
 use crate::schedule::Frequency;
 use crate::source::Roots;
 use crate::status::{self, CopyState, Health, Status};
-use crate::ui::words::{count, place, size, when};
+use crate::ui::words::{count, grouped, place, size, when};
 use crate::ui::{Mark, Page, Report, Span};
 
 /// Show how the backup is
@@ -84,10 +84,14 @@ impl StatusReport {
         if status.at_risk.sessions > 0 {
             let swept = count(status.at_risk.sessions, "session");
             let days = status.at_risk.within_days;
-            let text = format!("Claude Code will delete {swept} within {days} days");
+            let safe = match status.at_risk.unsaved {
+                0 => "all of it is in the backup".to_owned(),
+                unsaved => format!("{unsaved} not saved: claude-backup sync"),
+            };
+            let text = format!("Claude Code will delete {swept} within {days} days; {safe}");
             fields.push(("sweep", Span::plain(text)));
         }
-        fields.extend(self.proof().map(|proof| ("proven", Span::plain(proof))));
+        fields.extend(self.proof().map(|proof| ("proof", Span::plain(proof))));
         let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
         let others: Vec<String> = others
             .map(|line| format!("{} ({})", line.slug, count(line.session_count, "session")))
@@ -104,9 +108,15 @@ impl StatusReport {
     fn proof(&self) -> Option<String> {
         let proof = self.status.proof.as_ref()?;
         let sessions = count(proof.sessions, "session");
-        let since = proof.since.map(|time| when(time, self.env.now(), &self.env));
-        let since = since.map(|when| format!(", {when}")).unwrap_or_default();
-        Some(format!("{} of {sessions} restorable{since}", proof.proven))
+        let when = |time| when(time, self.env.now(), &self.env);
+        let (last, first) = (parse_stamp(&proof.at).map(when), proof.since.map(when));
+        let times = match (last, first) {
+            (Some(last), Some(first)) if last != first => {
+                format!(", last {last}, all since {first}")
+            }
+            (_, first) => first.map(|first| format!(", {first}")).unwrap_or_default(),
+        };
+        Some(format!("{} of {sessions} proven restorable{times}", grouped(proof.proven)))
     }
 
     /// How often a backup is made automatically, and when next.

@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use super::Context;
 use super::saved::Saved;
-use crate::backup::{self, Publishing};
+use crate::backup::{self, BackupOutcome, Publishing};
 use crate::repository::Repository;
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Change, Prepared, Reading};
 use crate::ui::words::{count, size};
 use crate::ui::{Page, Report};
+use crate::verify;
 
 /// Save what is new
 #[derive(Args, Clone, Debug, Default)]
@@ -60,6 +61,10 @@ impl SyncArgs {
             publishing,
             &*progress,
         );
+        let outcome = outcome.map(|made| BackupOutcome {
+            proof: verify::prove_daily(&repository, &roots, &*progress),
+            ..made
+        });
         context.warn_of(&repository);
         context.ui.emit(&Saved(outcome?))
     }

@@ -103,17 +103,6 @@ impl VerifyReport {
             (None, _) => format!("{sessions} ({files}) read to the end, {}", size(checked.bytes)),
         }
     }
-
-    fn problem(page: &mut Page<'_>, problem: &Problem) -> io::Result<()> {
-        let Problem { machine, path, error, remedy, .. } = problem;
-        let place = match path.as_str() {
-            "" => machine.clone(),
-            path if path.starts_with(".git/") => path.to_owned(),
-            path => format!("{machine}/{path}"),
-        };
-        page.mark(Mark::Bad, format!("{place}: {error}"))?;
-        page.line(format!("  {remedy}"))
-    }
 }
 
 impl Report for VerifyReport {
@@ -126,7 +115,7 @@ impl Report for VerifyReport {
             page.mark(Mark::Good, format!("{repaired} mended"))?;
         }
         for problem in problems.iter().take(MOST_SHOWN) {
-            Self::problem(page, problem)?;
+            problem_words(page, problem)?;
         }
         match problems.len().checked_sub(MOST_SHOWN) {
             Some(more @ 1..) => page.line(format!("and {more} more; --json lists all")),
@@ -141,4 +130,16 @@ impl Report for VerifyReport {
     fn exit_code(&self) -> u8 {
         u8::from(!self.found.problems.is_empty())
     }
+}
+
+/// A problem and what mends it.
+pub(super) fn problem_words(page: &mut Page<'_>, problem: &Problem) -> io::Result<()> {
+    let Problem { machine, path, error, remedy, .. } = problem;
+    let place = match path.as_str() {
+        "" => machine.clone(),
+        path if path.starts_with(".git/") => path.to_owned(),
+        path => format!("{machine}/{path}"),
+    };
+    page.mark(Mark::Bad, format!("{place}: {error}"))?;
+    page.line(format!("  {remedy}"))
 }

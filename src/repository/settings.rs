@@ -219,6 +219,14 @@ pub fn keeps_file_history(vault: &Vault) -> Result<bool> {
     Ok(vault.setting("fileHistory")?.is_some_and(|value| value == "true"))
 }
 
+/// Whether the first sync of a day proves a share of the backup: unless `dailyProof` says `false`.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn proves_daily(vault: &Vault) -> Result<bool> {
+    Ok(vault.setting("dailyProof")?.as_deref() != Some("false"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -314,11 +314,15 @@ impl<'a> Run<'a> {
         let is_stored = !matches!(stored.verdict, Verdict::Same | Verdict::Seen | Verdict::Cut);
         outcome.config.files_synced += u64::from(kind.is_config() && is_stored);
         outcome.grown += u64::from(is_session && stored.verdict == Verdict::Grown);
-        outcome.cut += u64::from(stored.verdict == Verdict::Cut && stored.entry.is_some());
+        let path = &job.found.path;
+        let session = path.session().filter(|_| is_session);
+        // Of what was cut back before, the line says so already.
+        if stored.verdict == Verdict::Cut && stored.entry.is_some() {
+            outcome.cut += 1;
+            outcome.cut_sessions.extend(session.as_ref().map(ToString::to_string));
+        }
         if let Verdict::NewVersion { lost } = stored.verdict {
             let acknowledged = stored.entry.as_ref().is_some_and(|entry| entry.acknowledged);
-            let path = &job.found.path;
-            let session = path.session().filter(|_| is_session);
             let uuid = session.map_or_else(|| path.to_string(), String::from);
             outcome.new_versions.push(NewVersion {
                 uuid,
@@ -344,6 +348,8 @@ impl<'a> Run<'a> {
         }
         self.learned = Learned::Something;
         self.outcome.newly_gone += 1;
+        let session = path.session().filter(|_| entry.kind == Kind::Transcript);
+        self.outcome.gone_sessions.extend(session.map(String::from));
         let last_seen = entry.last_seen.max(self.last_run);
         self.revision.set_entry(Entry { gone_since: Some(self.now), last_seen, ..entry })
     }

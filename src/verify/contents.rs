@@ -79,7 +79,9 @@ impl Reading<'_> {
         if whole.len() == files.len()
             && let Err(error) = self.keeps_its_promise(whole)
         {
-            let name = self.line.entry.path.as_str();
+            let is_present = std::ptr::eq(self.content, &self.line.entry.content);
+            let earlier = files.first().filter(|_| !is_present).map(|(name, _)| name.as_str());
+            let name = earlier.unwrap_or(self.line.entry.path.as_str());
             let kind = ProblemKind::WrongContent;
             problems.push(Problem::new(&self.line.machine, name, kind, format!("{error:#}")));
         }

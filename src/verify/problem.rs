@@ -141,6 +141,11 @@ impl Problem {
         self.remedy = format!("{verdict}; {rest}");
     }
 
+    /// True where it would be no use to give it back on trial.
+    pub(super) fn leaves_no_copy(&self) -> bool {
+        matches!(self.kind, ProblemKind::Lost | ProblemKind::WrongContent)
+    }
+
     /// Whose it is and where.
     #[must_use]
     pub fn place(&self) -> (String, String) {

@@ -25,11 +25,11 @@ pub(super) struct Tried {
     pub(super) proven: BTreeSet<String>,
 }
 
-/// Gives the present content of these lines back, except those that failed before.
+/// Gives the present content of these lines back, except those that are known to be lost.
 pub(super) fn try_out(
     subject: &Subject<'_>,
     lines: &[Line],
-    failed: &BTreeSet<(String, String)>,
+    known: &[Problem],
     progress: &dyn Progress,
 ) -> Result<Tried> {
     let repository = subject.stored;
@@ -44,7 +44,9 @@ pub(super) fn try_out(
     };
     let bytes = lines.iter().map(|line| line.entry.content.length).sum();
     progress.start("giving back on trial", lines.len() as u64, bytes);
-    let is_sound = |line: &&Line| !failed.contains(&line.place());
+    let lost = known.iter().filter(|problem| problem.leaves_no_copy());
+    let lost: BTreeSet<_> = lost.map(Problem::place).collect();
+    let is_sound = |line: &&Line| line.places().all(|place| !lost.contains(&place));
     let mut waiting: Vec<&Line> = Vec::new();
     for line in lines.iter().filter(is_sound) {
         waiting.push(line);
@@ -158,8 +160,11 @@ enum Fate {
 }
 
 impl Line {
-    fn place(&self) -> (String, String) {
-        (self.machine.to_string(), self.entry.path.as_str().to_owned())
+    /// The file's name, and those of the stored files that hold its present content.
+    fn places(&self) -> impl Iterator<Item = (String, String)> {
+        let files = self.entry.content.files(&self.entry.path).into_iter().map(|(name, _)| name);
+        let names = std::iter::once(self.entry.path.as_str().to_owned()).chain(files);
+        names.map(|name| (self.machine.to_string(), name))
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::{read_if_exists, write_durable};
 use crate::repository::Repository;
+use crate::repository::index::IndexEntry;
 use crate::repository::manifest::{parse_stamp, stamp};
 
 /// What was given back on trial.
@@ -35,6 +36,10 @@ pub struct Receipts {
     pub last: Option<Proof>,
     /// When each session was last proven: `machine/id`, the time.
     pub sessions: BTreeMap<String, String>,
+    /// When each session that did not come back was last tried.
+    pub failed: BTreeMap<String, String>,
+    /// When a sync last proved a day's share.
+    pub last_share: Option<String>,
 }
 
 impl Receipts {
@@ -48,9 +53,16 @@ impl Receipts {
     /// Adds a trial of these sessions.
     pub fn add(&mut self, proof: Proof, sessions: impl IntoIterator<Item = String>) {
         for session in sessions {
+            self.failed.remove(&session);
             self.sessions.insert(session, proof.at.clone());
         }
         self.last = Some(proof);
+    }
+
+    /// When a session was last tried, proven or not.
+    #[must_use]
+    pub fn last_tried(&self, name: &str) -> Option<&str> {
+        self.sessions.get(name).max(self.failed.get(name)).map(String::as_str)
     }
 
     /// Remembers it.
@@ -81,6 +93,28 @@ pub(super) fn remember(
     let mut receipts = Receipts::load(repository);
     receipts.add(proof.clone(), proven);
     receipts.save(repository)
+}
+
+/// Notes a day's share: which of its sessions came back, and which did not.
+pub(super) fn remember_share(
+    repository: &Repository,
+    proof: Proof,
+    proven: impl IntoIterator<Item = String>,
+    unproven: Vec<String>,
+) -> Result<()> {
+    let mut receipts = Receipts::load(repository);
+    receipts.last_share = Some(proof.at.clone());
+    for session in unproven {
+        receipts.sessions.remove(&session);
+        receipts.failed.insert(session, proof.at.clone());
+    }
+    receipts.add(proof, proven);
+    receipts.save(repository)
+}
+
+/// How receipts name a session.
+pub(super) fn name_of(session: &IndexEntry) -> String {
+    format!("{}/{}", session.machine, session.uuid)
 }
 
 /// Now, as receipts write it.

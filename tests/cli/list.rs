@@ -56,9 +56,9 @@ fn filters_combine() {
             &[H],
         ),
         (&["--until", "2026-11-01"], &[B]),
-        (&["--gone"], &[B]),
-        (&["--gone", "--project", "gamma"], &[]),
-        (&["--machine", "test-host", "--gone"], &[B]),
+        (&["--list", "--gone"], &[B]),
+        (&["--list", "--gone", "--project", "gamma"], &[]),
+        (&["--list", "--machine", "test-host", "--gone"], &[B]),
         (&["--last", "0"], &[]),
     ] {
         let list = sandbox.json(&[&["restore"], filters].concat());

@@ -9,8 +9,10 @@
 )]
 
 mod adopt;
+mod alarm;
 mod crash;
 mod crash_remote;
+mod daily_proof;
 mod fixture;
 mod git_settings;
 mod help;

@@ -65,7 +65,7 @@ fn what_vanishes_at_the_source_stays_in_the_backup() {
     sandbox.remove(".claude/projects/-p");
     let outcome = sandbox.sync();
     assert_eq!((&outcome["sessions"]["removed"], &outcome["goneAtSource"]), (&0.into(), &1.into()));
-    assert_eq!(sandbox.json(&["restore", "--gone"])["sessions"][0]["uuid"], ID);
+    assert_eq!(sandbox.json(&["restore", "--list", "--gone"])["sessions"][0]["uuid"], ID);
     sandbox.assert_git_clean();
 }
 
