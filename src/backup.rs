@@ -68,8 +68,7 @@ pub fn run(
     }
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
-    let outcome =
-        BackupOutcome { sync, pushed: push.is_pushed(), push, proof: None, duration_ms };
+    let outcome = BackupOutcome { sync, pushed: push.is_pushed(), push, proof: None, duration_ms };
     if let Err(error) = repository.log(&outcome.line()) {
         repository.warn(format!("the run is not in the log: {error:#}"));
     }

@@ -5,7 +5,7 @@ use std::io;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::format::{BLOCK, PIECE, PIECE_BOUND, marker_ends};
+use super::format::{BLOCK, EMPTY_TAIL, PIECE, PIECE_BOUND, marker_ends};
 
 /// A deflated piece.
 pub(super) struct Piece {
@@ -83,7 +83,10 @@ pub(super) fn inflate_full(
             return None;
         }
         if produced == PIECE {
-            return Some(end);
+            // A damaged piece can have the marker inside of a block, where the next piece would be
+            // read as the rest of that block. At a true boundary the stream may also end.
+            let (status, produced) = step(&mut inflate, &EMPTY_TAIL, plain)?;
+            return (status == Status::StreamEnd && produced == PIECE).then_some(end);
         }
     }
     None

@@ -71,6 +71,7 @@ pub(super) fn text(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// Bytes that do not compress.
+#[cfg(test)]
 pub(super) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random(seed);
     let mut bytes = Vec::with_capacity(length + 8);
@@ -106,6 +107,7 @@ pub(super) fn written(limits: Limits, plain: &[u8]) -> (Vec<Vec<u8>>, Written) {
 }
 
 /// Writes a stream that fits into one part.
+#[cfg(test)]
 pub(super) fn archive(plain: &[u8]) -> Vec<u8> {
     let (mut files, _) = written(Limits::default(), plain);
     assert_eq!(files.len(), 1);
