@@ -7,4 +7,5 @@ mod growth;
 mod mending;
 mod packs;
 mod replay;
+mod sequences;
 mod surroundings;

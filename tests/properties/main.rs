@@ -9,6 +9,7 @@
 )]
 
 mod backup;
+mod mishaps;
 mod operation;
 #[path = "../cli/sandbox.rs"]
 mod sandbox;

@@ -38,6 +38,41 @@ pub enum Operation {
     LoseArchive(usize),
     /// The home is wiped, and everything is restored.
     WipeAndRestore,
+    /// Everything is restored into another folder.
+    RestoreElsewhere,
+    /// A run that ends at one of these moments.
+    Crash(Moment),
+    /// A file of the backup's work tree is damaged, at so many 256ths of it, and mended.
+    Mend(usize, u8),
+    /// A look at what a run would do.
+    DryRun,
+    /// The clock is wrong from now on, by so many hours, or right again.
+    JumpTo(i64),
+    /// What is derived is lost: manifest and index of sessions, git's index, the private folder.
+    LoseDerived(Derived),
+    /// The backup gets a copy elsewhere.
+    Connect,
+    /// Another computer takes this machine's folder from there, with everything in it.
+    TakeOver,
+}
+
+/// Where a run can end; what it has written until then is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// All is in git, but for the branch.
+    BeforeTheBranch,
+    /// The branch has moved, and no file of the work tree has.
+    AfterTheBranch,
+    /// Each other file of the work tree has its place.
+    AmongTheFiles,
+}
+
+/// What can be made again of the rest.
+#[derive(Clone, Copy, Debug)]
+pub enum Derived {
+    Papers,
+    GitIndex,
+    PrivateFolder,
 }
 
 /// Bytes as they may stand in a session, or not at all.
@@ -75,7 +110,28 @@ impl Operation {
             1 => Just(Self::LoseCache),
             1 => any::<usize>().prop_map(Self::LoseArchive),
             1 => Just(Self::WipeAndRestore),
+            1 => Just(Self::RestoreElsewhere),
+            2 => Moment::any().prop_map(Self::Crash),
+            1 => (any::<usize>(), any::<u8>()).prop_map(|(file, at)| Self::Mend(file, at)),
+            1 => Just(Self::DryRun),
+            1 => (-9000..9000_i64).prop_map(Self::JumpTo),
+            1 => Derived::any().prop_map(Self::LoseDerived),
+            1 => Just(Self::Connect),
+            1 => Just(Self::TakeOver),
         ]
+    }
+}
+
+impl Moment {
+    fn any() -> impl Strategy<Value = Self> {
+        let moments = [Self::BeforeTheBranch, Self::AfterTheBranch, Self::AmongTheFiles];
+        prop::sample::select(moments.to_vec())
+    }
+}
+
+impl Derived {
+    fn any() -> impl Strategy<Value = Self> {
+        prop::sample::select(vec![Self::Papers, Self::GitIndex, Self::PrivateFolder])
     }
 }
 

@@ -1,5 +1,6 @@
 //! A home and its backup under operations, and what must hold after each run.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -32,20 +33,35 @@ pub const SESSIONS: usize = 2;
 
 /// The sandbox, and all that was ever saved from it.
 pub struct World {
-    sandbox: Sandbox,
+    pub(super) sandbox: Sandbox,
     /// Where each session lives at present.
     project: [usize; SESSIONS],
     /// Each content that a run has seen, by the file's name in any project.
     saved: BTreeMap<String, BTreeSet<Vec<u8>>>,
-    work_tree: WorkTree,
+    pub(super) work_tree: WorkTree,
+    /// How far the clock is from the right time.
+    hours_off: i64,
+    /// The copy elsewhere, where there is one.
+    pub(super) remote: Option<tempfile::TempDir>,
+    /// The run before ended in a crash.
+    pub(super) is_to_heal: Cell<bool>,
 }
 
 impl World {
     pub fn new() -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::new().with_git();
         sandbox.write_session("-alpha", "always-there", 1).init();
         let project = [0; SESSIONS];
-        Self { sandbox, project, saved: BTreeMap::new(), work_tree: WorkTree::Whole }
+        let (saved, work_tree) = (BTreeMap::new(), WorkTree::Whole);
+        Self {
+            sandbox,
+            project,
+            saved,
+            work_tree,
+            hours_off: 0,
+            remote: None,
+            is_to_heal: Cell::new(false),
+        }
     }
 
     pub fn apply(&mut self, operation: &Operation) {
@@ -77,6 +93,17 @@ impl World {
             }
             Operation::LoseArchive(choice) => self.lose_archive(*choice),
             Operation::WipeAndRestore => self.wipe_and_restore(),
+            Operation::RestoreElsewhere => self.restore_elsewhere(),
+            Operation::Crash(moment) => self.crash(*moment),
+            Operation::Mend(choice, at) => self.mend(*choice, *at),
+            Operation::DryRun => self.dry_run(),
+            Operation::JumpTo(hours) => {
+                self.sandbox.pass_minutes((hours - self.hours_off) * 60);
+                self.hours_off = *hours;
+            }
+            Operation::LoseDerived(what) => self.lose_derived(*what),
+            Operation::Connect => self.connect(),
+            Operation::TakeOver => self.take_over(),
         }
     }
 
@@ -84,6 +111,7 @@ impl World {
     pub fn end(&mut self) {
         self.sync(&["sync"]);
         self.assert_versions_can_be_restored();
+        self.take_over();
         let _ = std::fs::remove_dir_all(self.sandbox.claude(""));
         let ran = self.sandbox.run(&["restore", "--all"]).success();
         let is_warned = ran.talk().contains("taken from git");
@@ -93,6 +121,19 @@ impl World {
             self.sandbox.git(&["checkout", "--", "."]);
         }
         self.sandbox.assert_git_clean();
+    }
+
+    /// What is stored, as anybody can read it once a run has finished what one before it left.
+    fn stored(&self) -> BTreeMap<String, Stored> {
+        self.heal();
+        backup::read(&self.sandbox, self.work_tree)
+    }
+
+    /// A run that saves nothing begins as all do.
+    pub(super) fn heal(&self) {
+        if self.is_to_heal.take() {
+            self.sandbox.run(&["verify", "--repair"]).success();
+        }
     }
 
     fn path(&self, file: usize) -> PathBuf {
@@ -142,7 +183,7 @@ impl World {
 
     fn restore_version(&mut self, session: usize, choice: usize) {
         let project = PROJECTS[self.project[session]];
-        let all = backup::read(&self.sandbox, self.work_tree);
+        let all = self.stored();
         let Some(stored) = all.get(&format!("projects/{project}/{}.jsonl", IDS[session])) else {
             return;
         };
@@ -165,17 +206,25 @@ impl World {
     fn sync(&mut self, arguments: &[&str]) {
         self.sandbox.pass_minutes(1);
         self.sandbox.json(arguments);
+        self.is_to_heal.set(false);
         let present = self.present();
-        let stored = backup::read(&self.sandbox, self.work_tree);
-        for (path, bytes) in present {
-            let entry = stored.get(&path).unwrap_or_else(|| panic!("{path} is not stored"));
-            assert!(entry.current.starts_with(&bytes), "{path} is stored with other bytes");
-            assert!(!is_plain(&path) || entry.current == bytes, "{path} is not stored as it is");
-            self.saved.entry(in_any_project(&path)).or_default().insert(bytes);
+        let stored = self.stored();
+        for (path, bytes) in &present {
+            let entry = stored.get(path).unwrap_or_else(|| panic!("{path} is not stored"));
+            assert!(entry.current.starts_with(bytes), "{path} is stored with other bytes");
+            assert!(!is_plain(path) || entry.current == *bytes, "{path} is not stored as it is");
         }
+        self.was_saved(present);
         self.assert_nothing_is_lost(&stored);
         self.sandbox.pass_minutes(1);
         assert_eq!(self.sandbox.json(&["sync"])["commit"], Value::Null, "nothing is new");
+    }
+
+    /// From now on these must not be lost.
+    pub(super) fn was_saved(&mut self, present: BTreeMap<String, Vec<u8>>) {
+        for (path, bytes) in present {
+            self.saved.entry(in_any_project(&path)).or_default().insert(bytes);
+        }
     }
 
     fn assert_nothing_is_lost(&self, stored: &BTreeMap<String, Stored>) {
@@ -194,7 +243,7 @@ impl World {
     }
 
     fn assert_versions_can_be_restored(&self) {
-        for (path, stored) in backup::read(&self.sandbox, self.work_tree) {
+        for (path, stored) in self.stored() {
             let Some(id) = IDS.iter().find(|id| path.ends_with(&format!("/{id}.jsonl"))) else {
                 continue;
             };
@@ -219,14 +268,18 @@ impl World {
     }
 
     fn lose_archive(&mut self, choice: usize) {
-        let names = self.sandbox.tracked();
-        let is_content = |name: &&String| !name.starts_with("ledger/") && name.contains('/');
-        let names: Vec<&String> = names.iter().filter(is_content).collect();
-        if !names.is_empty() {
-            let path = self.sandbox.stored(names[choice % names.len()]);
+        if let Some(path) = self.a_stored_file(choice) {
             let _ = std::fs::remove_file(path);
             self.work_tree = WorkTree::Robbed;
         }
+    }
+
+    /// One of the files that hold content, as git knows them.
+    pub(super) fn a_stored_file(&self, choice: usize) -> Option<PathBuf> {
+        let mut names = self.sandbox.tracked();
+        names.retain(|name| !name.starts_with("ledger/") && name.contains('/'));
+        let name = names.get(choice % names.len().max(1))?;
+        Some(self.sandbox.stored(name))
     }
 
     fn wipe_and_restore(&mut self) {
@@ -236,18 +289,23 @@ impl World {
     }
 
     fn assert_all_is_back(&self) {
-        for (path, stored) in backup::read(&self.sandbox, self.work_tree) {
+        self.assert_all_is_in(&self.sandbox.claude(""));
+    }
+
+    /// A home has what a plain restore gives.
+    pub(super) fn assert_all_is_in(&self, home: &Path) {
+        for (path, stored) in self.stored() {
             // Only one of them fits: what was there last.
             if path.starts_with("config/rules/style.md") && stored.is_gone {
                 continue;
             }
-            let source = self.sandbox.claude(path.strip_prefix("config/").unwrap_or(&path));
+            let source = home.join(path.strip_prefix("config/").unwrap_or(&path));
             assert!(std::fs::read(source).unwrap() == stored.preferred, "{path}");
         }
     }
 
     /// Every file that operations can change, by its stored name.
-    fn present(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(super) fn present(&self) -> BTreeMap<String, Vec<u8>> {
         let mut present = BTreeMap::new();
         for file in FILES {
             for project in PROJECTS {

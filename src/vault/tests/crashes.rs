@@ -3,7 +3,7 @@
 use crate::vault::testing::{Sandbox, noise};
 use crate::vault::{ObjectId, Step};
 
-const STEPS: [Step; 9] = [
+pub(super) const STEPS: [Step; 9] = [
     Step::PackWritten,
     Step::KeepNamed,
     Step::PackNamed,
