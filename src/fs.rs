@@ -1,6 +1,7 @@
 //! Files written beside and renamed; private folders; every error names its path.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,19 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     fs_err::create_dir_all(path)
+}
+
+/// As [`create_private_dir`], and what it made outlives a power cut.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn create_durable_dir(path: &Path) -> io::Result<()> {
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    create_private_dir(path)?;
+    new.into_iter().map(parent).try_for_each(|folder| sync_dir(&folder))
 }
 
 /// Replaces `path` by `bytes` with this mode, all or nothing; parents are made.
@@ -92,7 +106,9 @@ pub fn new_beside(path: &Path) -> io::Result<NamedTempFile> {
 /// As the file system says, with the path.
 pub fn persist(file: NamedTempFile, path: &Path, mode: u32) -> io::Result<()> {
     set_mode(file.path(), mode)?;
-    file.persist(path).map(drop).map_err(|error| name_path(&error.error, "replace", path))
+    fs_err::rename(file.path(), path)?;
+    // The temporary name went with the rename, so there is nothing to remove.
+    file.into_temp_path().keep().map(drop).map_err(|error| name_path(&error.error, "keep", path))
 }
 
 /// Sets the permission bits; a no-op where there are none.
@@ -116,10 +132,47 @@ pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 /// As the file system says, with the path.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    fs_err::File::open(path)?.sync_all()?;
+    sync(path)?;
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
+}
+
+/// Makes a file's bytes durable, or a folder's entries.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn sync(path: &Path) -> io::Result<()> {
+    fs_err::File::open(path)?.sync_all()
+}
+
+/// More files than this are made durable by one call for the whole file system.
+const MANY: usize = 64;
+
+/// Makes files below `root` durable with their names, and that those are gone that are not there.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn sync_below(root: &Path, files: &[PathBuf]) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if files.len() > MANY {
+        let folder = fs_err::File::open(root)?;
+        return rustix::fs::syncfs(&folder)
+            .map_err(|error| name_path(&error.into(), "flush", root));
+    }
+    let mut folders = BTreeSet::new();
+    for file in files {
+        folders.extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)));
+        sync_if_exists(file)?;
+    }
+    folders.into_iter().try_for_each(sync_if_exists)
+}
+
+fn sync_if_exists(path: &Path) -> io::Result<()> {
+    match sync(path) {
+        Err(error) if !is_missing(&error) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a whole file, or nothing where it does not exist.

@@ -54,6 +54,7 @@ pub use read::{Head, TreeFile};
 pub use soundness::{Lacking, Soundness};
 pub use tree::{Edit, FileMode, TreeEdits};
 
+use lock_file::{lock_path, remove_leftover};
 use pack_folder::PackFolder;
 
 /// Attributes that outrank all others: content is stored as it is and compared as it is.
@@ -93,6 +94,9 @@ impl Vault {
         if fs_err::symlink_metadata(&dot_git).is_err_and(|error| fs::is_missing(&error)) {
             return Ok(None);
         }
+        if !holds_history(&dot_git) && !torn(&dot_git)?.is_empty() {
+            return Ok(None);
+        }
         match open_repository(root) {
             Ok(repository) if !repository.is_bare() => Self::new(root, repository).map(Some),
             Ok(_) => Ok(None),
@@ -117,7 +121,8 @@ impl Vault {
     pub fn create(root: &Path) -> Result<Self> {
         fs::create_private_dir(root)?;
         fs::set_mode(root, fs::PRIVATE_DIR)?;
-        if !matches!(Self::open(root), Ok(Some(_))) {
+        let is_begun = begun_before(root)?;
+        if !is_begun || !matches!(Self::open(root), Ok(Some(_))) {
             let mut options = git2::RepositoryInitOptions::new();
             options.external_template(false).initial_head("main");
             git2::Repository::init_opts(root, &options)
@@ -128,7 +133,20 @@ impl Vault {
         fs::set_mode(&vault.git_dir, fs::PRIVATE_DIR)?;
         vault.change_config("core.autocrlf", Some("false"))?;
         vault.add_attributes()?;
+        vault.sync_skeleton()?;
         Ok(vault)
+    }
+
+    /// Makes durable what libgit2 has made: a commit is found by way of all of it.
+    fn sync_skeleton(&self) -> Result<()> {
+        let folders = ["objects/pack", "objects", "refs/heads", "refs", "info"];
+        let made = ["HEAD", "config"].iter().chain(&folders).map(|name| self.git_dir.join(name));
+        let above = [self.private_dir()?, self.git_dir.clone(), self.root.clone()];
+        let around = fs_err::canonicalize(&self.root)?.parent().map(Path::to_path_buf);
+        for path in made.chain(above).chain(around) {
+            fs::sync(&path)?;
+        }
+        Ok(())
     }
 
     /// The work tree.
@@ -143,7 +161,7 @@ impl Vault {
     /// As the file system says, with the path.
     pub fn private_dir(&self) -> Result<PathBuf> {
         let folder = self.git_dir.join("claude-backup");
-        fs::create_private_dir(&folder)?;
+        fs::create_durable_dir(&folder)?;
         Ok(folder)
     }
 
@@ -187,7 +205,7 @@ impl Vault {
 
     fn packs(&self) -> Result<PackFolder> {
         let folder = self.git_dir.join("objects/pack");
-        fs::create_private_dir(&folder)?;
+        fs::create_durable_dir(&folder)?;
         Ok(PackFolder::new(folder, self.private_dir()?.join("packs")))
     }
 
@@ -201,7 +219,7 @@ impl Vault {
             text.push(b'\n');
         }
         text.extend_from_slice(ATTRIBUTES.as_bytes());
-        Ok(fs::write_atomic(&path, &text, fs::PRIVATE_FILE)?)
+        Ok(fs::write_durable(&path, &text)?)
     }
 
     /// Marks a moment; a test can make the work end here as a crash would.
@@ -216,6 +234,43 @@ impl Vault {
         let _ = step;
         Ok(())
     }
+}
+
+/// False where no commit was ever made here. What a run left that died while libgit2 made the
+/// repository is then removed: its locks, what it wrote in part, and the file by which it asks what
+/// the file system can do.
+fn begun_before(root: &Path) -> Result<bool> {
+    let dot_git = root.join(".git");
+    if holds_history(&dot_git) {
+        return Ok(true);
+    }
+    for name in ["config", "HEAD"] {
+        remove_leftover(&lock_path(&dot_git.join(name)))?;
+    }
+    torn(&dot_git)?.iter().try_for_each(|path| fs::remove_if_exists(path))?;
+    for entry in fs_err::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b"_git2_") {
+            fs::remove_if_exists(&entry.path())?;
+        }
+    }
+    Ok(false)
+}
+
+/// Those of the files that make a repository that were not written to their end.
+fn torn(dot_git: &Path) -> Result<Vec<PathBuf>> {
+    let (head, config) = (dot_git.join("HEAD"), dot_git.join("config"));
+    let mut torn = Vec::new();
+    if fs::read_if_exists(&head)?.is_some_and(|text| !text.ends_with(b"\n")) {
+        torn.push(head);
+    }
+    let is_whole = |text: &Vec<u8>| {
+        !text.is_empty() && !text.contains(&0) && git2::Config::open(&config).is_ok()
+    };
+    if fs::read_if_exists(&config)?.is_some_and(|text| !is_whole(&text)) {
+        torn.push(config);
+    }
+    Ok(torn)
 }
 
 fn open_repository(root: &Path) -> Result<git2::Repository, git2::Error> {

@@ -116,6 +116,29 @@ fn every_command_in_the_papers_parses() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+#[test]
+fn every_test_in_the_page_on_faults_exists() {
+    let mut tests = String::new();
+    for file in
+        walkdir::WalkDir::new(root()).into_iter().filter_entry(|e| e.file_name() != "target")
+    {
+        let path = file.unwrap().into_path();
+        if path.extension().is_some_and(|end| end == "rs") {
+            tests.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    let page = read("docs/faults.md");
+    let rows =
+        page.lines().filter(|line| line.starts_with("| ")).map(|line| line.trim_end_matches(" |"));
+    let cells = rows.filter_map(|row| row.rsplit(" | ").next());
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let named: Vec<&str> = names.filter(is_name).collect();
+    assert!(named.len() > 40, "the page is read as it is written: {named:?}");
+    let missing = named.iter().filter(|name| !tests.contains(&format!("fn {name}(")));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
 fn papers() -> Vec<String> {
     let mut papers = vec!["README.md".to_owned(), "skills/backup/SKILL.md".to_owned()];
     for entry in std::fs::read_dir(root().join("docs")).unwrap() {

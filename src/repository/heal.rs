@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Repository;
 use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
-use crate::fs::{read_if_exists, remove_if_exists, write_durable};
+use crate::fs::{read_if_exists, remove_if_exists, sync_below, write_durable};
 use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
 
 /// What a commit is about to put in place, written before the branch moves.
@@ -29,7 +29,10 @@ impl Journal {
     /// Notes these files, durably, beside those of earlier runs that still wait for their place.
     pub(super) fn write(mut self, repository: &Repository) -> Result<()> {
         let path = journal_file(repository)?;
-        for (name, id) in Self::read(&path)?.0 {
+        let earlier = Self::read(&path)?.0;
+        // Should this commit not come about, nobody looks at the files of the one before again.
+        sync_below(repository.root(), &paths_of(repository, &earlier))?;
+        for (name, id) in earlier {
             let committed = repository.vault.find(&name)?.map(|file| file.id);
             if committed == id {
                 self.0.entry(name).or_insert(id);
@@ -66,6 +69,9 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
 
 /// Puts in place what the journal names, if the newest commit says the same of all of it; what could
 /// not be written stays in the journal.
+///
+/// The run that put these files in place did not wait for the disk. Without the journal nobody would
+/// look whether a power cut took them, so they are made durable before it goes.
 pub(super) fn by_journal(repository: &Repository) -> Result<()> {
     let path = journal_file(repository)?;
     let mut healing = Healing::new(repository);
@@ -73,10 +79,18 @@ pub(super) fn by_journal(repository: &Repository) -> Result<()> {
     healing.put_in_place(&files)?;
     let waiting = std::mem::take(&mut healing.waiting);
     healing.finish()?;
+    if let Err(error) = sync_below(repository.root(), &paths_of(repository, &files)) {
+        repository.warn(format!("not certain to outlive a power cut yet: {error}"));
+        return Ok(());
+    }
     match waiting.is_empty() {
         true => Ok(remove_if_exists(&path)?),
         false => Ok(write_durable(&path, &serde_json::to_vec(&Journal(waiting))?)?),
     }
+}
+
+fn paths_of<T>(repository: &Repository, files: &BTreeMap<String, T>) -> Vec<PathBuf> {
+    files.keys().map(|name| repository.root().join(name)).collect()
 }
 
 /// True where the work tree has lost what git has: this machine's ledgers or its projects.

@@ -46,10 +46,11 @@ impl Lock {
             }
         }
         // The text is for the eyes of the next one; the lock itself is the kernel's.
-        file.set_len(0)?;
-        file.rewind()?;
-        serde_json::to_writer(&file, owner)?;
-        file.flush()?;
+        let text = serde_json::to_vec(owner)?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(&text))
+            .with_context(|| format!("failed to write `{}`", path.display()))?;
         Ok(Self { file })
     }
 }

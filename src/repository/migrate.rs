@@ -22,6 +22,9 @@ use crate::fs::create_private_dir;
 use crate::source::{Listing, Unreadable, deny};
 use crate::vault::{FileMode, ObjectId};
 
+/// The layout of a backup that is taken over but for what could not be read.
+const PARTLY: &str = "partly";
+
 /// What was taken over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Adopted {
@@ -29,6 +32,8 @@ pub struct Adopted {
     pub files: u64,
     /// Files that no whole copy was found of; they stay where they lie.
     pub damaged: Vec<Damaged>,
+    /// Something could not be read now, so the next run tries again.
+    pub is_partial: bool,
 }
 
 /// A stored file that cannot be read to its end.
@@ -59,16 +64,20 @@ impl Adopted {
 
 /// Takes over whatever lies in this machine's places and has no ledger line.
 ///
-/// Runs once for each backup; a fresh one has nothing to take.
+/// Runs once for each backup, and again while something there cannot be read; a fresh one has
+/// nothing to take.
 ///
 /// # Errors
 /// Where the folder cannot be read or written.
 pub fn adopt(repository: &Repository) -> Result<Adopted> {
     let vault = &repository.vault;
-    if vault.setting("layout")?.as_deref() == Some("4") {
+    let layout = vault.setting("layout")?;
+    if layout.as_deref() == Some("4") {
         return Ok(Adopted::default());
     }
-    if vault.folder(&ledger_folder(&repository.machine))?.is_some() {
+    if layout.as_deref() != Some(PARTLY)
+        && vault.folder(&ledger_folder(&repository.machine))?.is_some()
+    {
         // A clone of our own layout: only this machine's settings are missing.
         super::settings::settle_machine(vault, &repository.machine)?;
         vault.set_setting("layout", "4")?;
@@ -84,7 +93,7 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
     // The old tool's index knows nothing of ledgers; it is made anew.
     crate::fs::remove_if_exists(&repository.root().join("session-index.json"))?;
     super::settings::settle_machine(vault, &repository.machine)?;
-    vault.set_setting("layout", "4")?;
+    vault.set_setting("layout", if adopted.is_partial { PARTLY } else { "4" })?;
     Ok(adopted)
 }
 
@@ -209,7 +218,7 @@ impl<'a> Adoption<'a> {
     }
 
     /// Every file in a place that older versions wrote to, in a fixed order.
-    fn candidates(&self) -> Vec<Candidate> {
+    fn candidates(&mut self) -> Vec<Candidate> {
         let own = PathBuf::from(machine_folder(&self.repository.machine));
         let mut found = Vec::new();
         for (folder, below_home) in [
@@ -230,14 +239,25 @@ impl<'a> Adoption<'a> {
         found
     }
 
-    fn walk(&self, folder: &Path, below_home: &Path, found: &mut Vec<Candidate>) {
-        let root = self.repository.root();
-        for entry in WalkDir::new(root.join(folder)).sort_by_file_name().into_iter().flatten() {
-            if !entry.file_type().is_file() {
-                continue;
+    fn walk(&mut self, folder: &Path, below_home: &Path, found: &mut Vec<Candidate>) {
+        let root = self.repository.root().join(folder);
+        if !root.exists() {
+            return;
+        }
+        for entry in WalkDir::new(&root).sort_by_file_name() {
+            let name = |path: &Path| path.strip_prefix(&root).unwrap_or(path).to_path_buf();
+            match entry {
+                Ok(entry) if entry.file_type().is_file() => {
+                    let name = name(entry.path());
+                    found.push(Candidate::new(folder.join(&name), &below_home.join(&name)));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let stored = error.path().unwrap_or(&root).to_path_buf();
+                    let source = below_home.join(name(&stored));
+                    self.leave_for_now(stored, source, &error.into());
+                }
             }
-            let Ok(name) = entry.path().strip_prefix(root.join(folder)) else { continue };
-            found.push(Candidate::new(folder.join(name), &below_home.join(name)));
         }
     }
 
@@ -255,6 +275,10 @@ impl<'a> Adoption<'a> {
         }
         let (file, content) = match candidate.inspect(&stored) {
             Ok(content) => (stored.clone(), content),
+            Err(error) if cannot_be_read(&error) => {
+                self.leave_for_now(stored, candidate.source.clone(), &error);
+                return Ok(());
+            }
             Err(error) => match self.whole_in_history(candidate)? {
                 Some(found) => {
                     self.keep_torn(&path, &stored, &found.1)?;
@@ -295,6 +319,12 @@ impl<'a> Adoption<'a> {
         let beside = beside.display();
         self.repository.warn(format!("`{beside}` is damaged and too large to be committed"));
         Ok(())
+    }
+
+    /// What cannot be read now may be whole: it is looked at again by the next run.
+    fn leave_for_now(&mut self, stored: PathBuf, source: PathBuf, error: &anyhow::Error) {
+        self.adopted.is_partial = true;
+        self.adopted.damaged.push(Damaged { stored, source, error: format!("{error:#}") });
     }
 
     fn leave(&mut self, stored: PathBuf, candidate: &Candidate, error: &anyhow::Error) {
@@ -368,6 +398,14 @@ impl<'a> Adoption<'a> {
         hide_root_manifest(self.repository)?;
         Ok(self.adopted)
     }
+}
+
+/// True where the file system failed, not what it gave.
+fn cannot_be_read(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let mut kinds = kinds.map(std::io::Error::kind);
+    kinds.any(|kind| !matches!(kind, InvalidData | InvalidInput | Other | UnexpectedEof))
 }
 
 /// A root manifest that the other machines' old tool tracks stays as it is in git, while the one

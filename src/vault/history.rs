@@ -1,11 +1,11 @@
 //! How commits follow each other, and references beside the branch.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Vault;
 use super::branch::Move;
 use super::commit::CommitInfo;
-use super::lock_file::{lock_path, remove_leftover};
+use super::lock_file::{LockFile, lock_path, remove_leftover};
 use super::object_id::ObjectId;
 use crate::fs;
 
@@ -84,13 +84,19 @@ impl Vault {
         })
     }
 
-    /// Lets a reference point to a commit, whatever it pointed to.
+    /// Lets a reference point to a commit, whatever it pointed to, durably: an empty one, as a power
+    /// cut leaves those of libgit2, would keep every later run from publishing.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// Where the name is none of a reference, or it cannot be written.
     pub fn set_reference(&self, name: &str, commit: ObjectId) -> Result<()> {
-        self.unlock(name)?;
-        self.git(|repository| repository.reference(name, commit.oid(), true, "").map(drop))
+        ensure!(git2::Reference::is_valid_name(name), "`{name}` is no name of a reference");
+        let mut lock = LockFile::take(&self.git_dir.join(name))?;
+        if lock.removed_leftover {
+            self.warn(format!("removed a lock on `.git/{name}` that a dead process had left"));
+        }
+        lock.write(format!("{commit}\n").as_bytes())?;
+        Ok(lock.publish()?)
     }
 
     /// Removes the lock on one of git's files, such as a reference, that a dead process had left.

@@ -24,7 +24,7 @@ impl LockFile {
     /// Locks `target`; folders on the way are made.
     pub(super) fn take(target: &Path) -> io::Result<Self> {
         if let Some(folder) = target.parent() {
-            fs::create_private_dir(folder)?;
+            fs::create_durable_dir(folder)?;
         }
         let lock = lock_path(target);
         let removed_leftover = remove_leftover(&lock)?;

@@ -137,7 +137,13 @@ impl PackWriter {
     }
 
     /// Completes the pack and makes it and its index durable.
-    pub(super) fn finish(mut self) -> Result<FinishedPack> {
+    pub(super) fn finish(self) -> Result<FinishedPack> {
+        let folder = self.folder.clone();
+        let finished = self.complete();
+        finished.with_context(|| format!("failed to write a pack in `{}`", folder.display()))
+    }
+
+    fn complete(mut self) -> Result<FinishedPack> {
         self.out.flush()?;
         let sum = match self.out.get_mut().sum.take() {
             Some(sum) if self.count_is_right()? => sum,

@@ -1,10 +1,9 @@
 //! What is noted beside packs: our `.keep` files and the list of packs that are ours.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDate;
 
 use crate::fs;
@@ -94,11 +93,7 @@ pub(super) fn is_pack_name(name: &str) -> bool {
 
 /// Replaces a small file so that after a power cut it is the old or the new one, never empty.
 pub(super) fn write_durable(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = fs::new_beside(path)?;
-    file.write_all(bytes).with_context(|| format!("failed to write `{}`", path.display()))?;
-    file.as_file().sync_all()?;
-    fs::persist(file, path, fs::PRIVATE_FILE)?;
-    Ok(path.parent().map_or(Ok(()), fs::sync_dir)?)
+    Ok(fs::write_durable(path, bytes)?)
 }
 
 #[cfg(test)]

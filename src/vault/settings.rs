@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::Vault;
-use super::lock_file::LockFile;
+use super::lock_file::{LockFile, lock_path, remove_leftover};
 use crate::fs;
 
 impl Vault {
@@ -90,7 +90,9 @@ impl Vault {
             self.warn("removed a lock on `.git/config` that a dead process had left");
         }
         lock.write(&fs_err::read(&path)?)?;
-        // libgit2 replaces the file that it edits, so it edits the copy under the lock's name.
+        // libgit2 replaces the file that it edits, so it edits the copy under the lock's name. For that
+        // it takes a lock of its own, which a dead process may have left as well.
+        remove_leftover(&lock_path(&lock.path()))?;
         let mut config = git2::Config::open(&lock.path())?;
         match value {
             Some(value) => config.set_str(key, value),

@@ -172,9 +172,7 @@ impl Transport for Libgit2<'_> {
         let commit = found.ok_or_else(|| lacks(remote, reference))?;
         self.vault.reopen()?;
         // libgit2 would also empty FETCH_HEAD, which is the user's.
-        self.vault.git(|repository| {
-            repository.reference(into, commit.oid(), true, "claude-backup: fetch").map(drop)
-        })
+        self.vault.set_reference(into, commit)
     }
 
     fn push(

@@ -3,13 +3,15 @@
 //! libgit2's own way moves the reference whatever it has become since it was looked at, so two
 //! machines that push to one disk could lose a commit. Here it is moved only from what it was.
 
+use std::io;
 use std::path::Path;
 
-use git2::{Error, ErrorClass, ErrorCode, Repository};
+use git2::{Error, ErrorClass, ErrorCode, Oid, Repository};
 
 use super::talk::Talk;
 use crate::fs;
 use crate::vault::ObjectId;
+use crate::vault::lock_file::LockFile;
 use crate::vault::transport::Sent;
 
 /// Lets a reference of the repository at `path` point to a commit of `own`; `None` removes it.
@@ -42,11 +44,34 @@ pub(super) fn push(
         return Ok(Sent::Behind);
     }
     send(own, &remote, commit, talk)?;
-    let reason = "claude-backup: push";
-    or_behind(match old {
-        Some(old) => remote.reference_matching(reference, commit.oid(), true, old, reason),
-        None => remote.reference(reference, commit.oid(), false, reason),
-    })
+    match move_reference(&remote, reference, old, commit) {
+        Ok(true) => Ok(Sent::Done),
+        Ok(false) => Ok(Sent::Behind),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Sent::Behind),
+        Err(error) => Err(io_error(&error)),
+    }
+}
+
+/// Durably, which libgit2's own references are not: an empty one would lock every machine out.
+fn move_reference(
+    remote: &Repository,
+    name: &str,
+    from: Option<Oid>,
+    to: ObjectId,
+) -> io::Result<bool> {
+    if !git2::Reference::is_valid_name(name) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no name of a reference"));
+    }
+    let mut lock = LockFile::take(&remote.commondir().join(name))?;
+    if remote.refname_to_id(name).ok() != from {
+        return Ok(false);
+    }
+    lock.write(format!("{to}\n").as_bytes())?;
+    lock.publish().map(|()| true)
+}
+
+fn io_error(error: &io::Error) -> Error {
+    Error::new(ErrorCode::GenericError, ErrorClass::Filesystem, error.to_string())
 }
 
 fn or_behind<T>(moved: Result<T, Error>) -> Result<Sent, Error> {
@@ -87,12 +112,10 @@ fn send(
     let folder = remote.commondir().join("objects/pack");
     pack.write(&folder, 0)?;
     let name = pack.name()?.unwrap_or_default().to_owned();
-    make_durable(&folder, &name).map_err(|error| {
-        Error::new(ErrorCode::GenericError, ErrorClass::Filesystem, error.to_string())
-    })
+    make_durable(&folder, &name).map_err(|error| io_error(&error))
 }
 
-fn make_durable(folder: &Path, name: &str) -> std::io::Result<()> {
+fn make_durable(folder: &Path, name: &str) -> io::Result<()> {
     for extension in ["pack", "idx"] {
         fs_err::File::open(folder.join(format!("pack-{name}.{extension}")))?.sync_all()?;
     }
