@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::heal::Journal;
-use super::index::Index;
+use super::index::{Index, Lines};
 use super::layout::{EntryPath, Form, LedgerName, part_name};
 use super::ledger::{Entry, Ledger};
 use super::manifest::{Manifest, parse_stamp};
@@ -46,12 +46,11 @@ pub(crate) fn manifest(bytes: &[u8]) {
         assert_eq!(manifest.line("slug").session_count, manifest.sessions.files);
         let _ = parse_stamp(&manifest.last_sync);
     }
-    if let Ok(mut index) = Index::parse(bytes) {
-        let now = chrono::DateTime::UNIX_EPOCH;
-        let text = index.to_text(now).expect("an index can be written");
-        let mut again = Index::parse(&text).expect("it reads what it wrote");
-        assert_eq!(again, index);
-        assert!(again.to_text(now).expect("an index can be written") == text);
+    if let Ok(index) = Index::parse(bytes) {
+        let text = written(&index);
+        let again = Index::parse(&text).expect("it reads what it wrote");
+        assert_eq!(again.sessions.len(), index.sessions.len());
+        assert!(written(&again) == text);
         for session in &index.sessions {
             let _ = session.weight();
             let _ = LedgerName::of_project(&session.project_hash);
@@ -59,12 +58,17 @@ pub(crate) fn manifest(bytes: &[u8]) {
     }
 }
 
+fn written(index: &Index) -> Vec<u8> {
+    let lines = Lines::of(index.clone()).expect("an index can be written");
+    lines.pieces().expect("an index can be written").concat()
+}
+
 /// Any bytes as the papers that this machine alone reads: they are read or void.
 pub(crate) fn private_papers(bytes: &[u8]) {
     if let Ok(cache) = postcard::from_bytes::<Cache>(bytes) {
         let kept = postcard::to_stdvec(&cache).expect("a cache can be kept");
         assert_eq!(postcard::from_bytes::<Cache>(&kept).expect("it comes back"), cache);
-        for known in cache.files.values() {
+        for (_, known) in cache.files.iter() {
             let _ = known.stat.map(|stat| stat.modified());
         }
     }

@@ -60,7 +60,7 @@ impl Lines {
     ///
     /// # Errors
     /// Never in practice: every field can be written as JSON.
-    pub(super) fn of(index: Index) -> Result<Self> {
+    pub(in crate::repository) fn of(index: Index) -> Result<Self> {
         let Index { version, generated_at, trees, sessions } = index;
         let mut lines = Self { head: Head { version, generated_at, trees }, ..Self::default() };
         lines.add(sessions)?;
@@ -174,7 +174,7 @@ impl Lines {
     ///
     /// # Errors
     /// Never in practice: every field can be written as JSON.
-    pub(super) fn pieces(&self) -> Result<Vec<Cow<'_, [u8]>>> {
+    pub(in crate::repository) fn pieces(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         let mut head = serde_json::to_vec(&self.head)?;
         head.pop();
         head.extend_from_slice(OPEN);
