@@ -286,10 +286,10 @@ impl Task<'_> {
                 return Ok(Some((written, Some(part.length))));
             }
         }
-        match self.store.repository.open_part(lies_at, part) {
-            Ok(stored) => Ok(Some((self.write_rest(stored, rest, sink)?, None))),
-            Err(_) => Ok(None),
-        }
+        // An older file in its place may have told where to go on: then the whole is written anew.
+        let stored = self.store.repository.open_part(lies_at, part);
+        let written = stored.and_then(|stored| self.write_rest(stored, rest, sink));
+        Ok(written.ok().map(|written| (written, None)))
     }
 
     fn write_rest(

@@ -211,6 +211,21 @@ fn a_damaged_archive_grows_from_the_copy_in_git() {
     assert_whole(&sandbox);
 }
 
+/// As a power cut leaves it that took the cache as well.
+#[test]
+fn an_older_archive_in_the_place_of_the_newest_keeps_nothing_from_being_saved() {
+    let sandbox = saved();
+    let old = std::fs::read(sandbox.stored(ARCHIVE)).unwrap();
+    sandbox.append_session("-p", A, 40..44).sync();
+    std::fs::write(sandbox.stored(ARCHIVE), old).unwrap();
+    std::fs::remove_file(private(&sandbox, "journal")).unwrap();
+    std::fs::remove_file(private(&sandbox, "cache")).unwrap();
+    sandbox.append_session("-p", A, 44..46);
+    sandbox.pass_minutes(1);
+    sandbox.run(&["sync"]).success();
+    assert_whole(&sandbox);
+}
+
 // The real process, killed for real.
 
 /// Sessions of very different sizes, about 20 MB, in lines that compress like text.
