@@ -158,8 +158,8 @@ impl Ends {
 impl Message {
     fn new(key: Option<u64>, record: &Record<'_, Content<'_>>) -> Self {
         let role = record.message.as_ref().and_then(|message| message.role());
-        let role = role.unwrap_or("unknown").chars().take(LONGEST).collect();
-        Self { key, role, text: preview_of(record) }
+        let role = role.filter(|role| matches!(*role, "user" | "assistant")).unwrap_or("unknown");
+        Self { key, role: role.to_owned(), text: preview_of(record) }
     }
 
     fn preview(self) -> Preview {

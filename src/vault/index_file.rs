@@ -7,6 +7,7 @@
 mod patch;
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,6 +20,8 @@ use super::tree::{Edit, FileMode, TreeEdits};
 use crate::error::one_line;
 use crate::fs;
 
+/// Bytes of an entry without its name.
+const SMALLEST_ENTRY: u64 = 62;
 /// The bit by which git passes over a file in the work tree.
 const SKIP_WORKTREE: u16 = 1 << 14;
 
@@ -82,7 +85,7 @@ impl Vault {
         if note.file == present {
             return Ok(true);
         }
-        if git2::Index::open(&path).is_err() {
+        if open_present(&path).is_none() {
             return Ok(false);
         }
         self.write_note(&Note { commit: head.commit, file: present })?;
@@ -172,9 +175,7 @@ impl Vault {
     fn open_index(&self, head: &Head, refresh: &mut IndexRefresh) -> Result<git2::Index> {
         let path = self.index_path();
         let follows = self.read_note()?.is_some_and(|note| note.is_followed_by(head));
-        if path.exists()
-            && let Ok(mut index) = git2::Index::open(&path)
-        {
+        if let Some(mut index) = open_present(&path) {
             if !follows || index.has_conflicts() {
                 self.read_tree(&mut index, head)?;
                 refresh.rebuilt = true;
@@ -249,6 +250,20 @@ impl Vault {
     pub(super) fn index_note(&self) -> Result<PathBuf> {
         Ok(self.private_dir()?.join("index-commit"))
     }
+}
+
+/// The index as it lies there; nothing where it cannot be read.
+///
+/// libgit2 makes room for as many entries as the header claims, gigabytes of it, before it finds
+/// that the file is damaged.
+fn open_present(path: &Path) -> Option<git2::Index> {
+    let mut file = fs_err::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut header = [0; 12];
+    file.read_exact(&mut header).ok()?;
+    let count = header.last_chunk::<4>().map(|count| u32::from_be_bytes(*count))?;
+    let is_plausible = u64::from(count) * SMALLEST_ENTRY <= length;
+    is_plausible.then(|| git2::Index::open(path).ok())?
 }
 
 fn remove_file(index: &mut git2::Index, path: &str) -> Result<()> {
