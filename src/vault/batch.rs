@@ -6,6 +6,7 @@ mod growth;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, ensure};
 
@@ -261,6 +262,7 @@ impl Batch<'_> {
     }
 
     fn add_missing_base(&mut self, id: ObjectId) -> Result<()> {
+        self.vault.has_doubles.store(true, Ordering::Relaxed);
         if let Some(active) = &mut self.active
             && let Some(Form::Whole(_)) = active.pack.entry(id).map(|entry| entry.form)
         {

@@ -5,15 +5,18 @@
 //! packs of ours are touched, those that we fetched among them, and none goes before the one that
 //! has all its objects is durable.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod doubles;
+mod plan;
+
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, ensure};
 
+use self::plan::{Choice, Plan};
 use super::Vault;
-use super::batch::DEPTH_LIMIT;
 use super::entry::{Form, Packing};
 use super::object_id::{ObjectId, ObjectKind};
-use super::pack::PackWriter;
+use super::pack::{FinishedPack, PackWriter};
 use super::pack_file::PackFile;
 use super::pack_folder::PackFolder;
 use super::pack_list::Keep;
@@ -42,7 +45,11 @@ impl Vault {
     /// # Errors
     /// Where a pack cannot be read or written; all objects are still there.
     pub fn tidy(&self) -> Result<Tidied> {
-        self.tidy_within(SIZE_LIMIT)
+        let tidied = self.tidy_within(SIZE_LIMIT)?;
+        if self.has_doubles.swap(false, Ordering::Relaxed) {
+            self.move_doubles()?;
+        }
+        Ok(tidied)
     }
 
     pub(super) fn tidy_within(&self, limit: u64) -> Result<Tidied> {
@@ -83,6 +90,18 @@ impl Vault {
     }
 
     fn join(&self, packs: &PackFolder, sources: &mut [PackFile]) -> Result<u64> {
+        let (finished, size) = self.write_joined(packs, sources)?;
+        let old: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+        self.put_in_place_of(packs, finished, Keep::Publishing, &old)?;
+        Ok(size)
+    }
+
+    /// One pack with all that the sources have, each object once, and its size.
+    fn write_joined(
+        &self,
+        packs: &PackFolder,
+        sources: &mut [PackFile],
+    ) -> Result<(FinishedPack, u64)> {
         let plan = Plan::new(sources);
         let mut writer = PackWriter::create(packs.path())?;
         for (at, id) in in_file_order(sources) {
@@ -103,15 +122,25 @@ impl Vault {
         );
         ensure!(writer.bases().all(|base| writer.form(base).is_some()), "a pack lacks a base");
         let size = writer.size();
-        let finished = writer.finish()?;
+        Ok((writer.finish()?, size))
+    }
+
+    /// Names a pack that has all that some others have, and removes those.
+    fn put_in_place_of(
+        &self,
+        packs: &PackFolder,
+        finished: FinishedPack,
+        keep: Keep,
+        old: &[String],
+    ) -> Result<()> {
         let name = finished.name.clone();
         let passed = |step| self.passed(step);
-        packs.publish(finished, Keep::Publishing, &passed)?;
-        let old: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-        packs.settle(&name, &old, &passed)?;
-        packs.drop_keep(&name)?;
-        self.reopen()?;
-        Ok(size)
+        packs.publish(finished, keep, &passed)?;
+        packs.settle(&name, old, &passed)?;
+        if keep == Keep::Publishing {
+            packs.drop_keep(&name)?;
+        }
+        self.reopen()
     }
 
     fn add_whole_again(&self, writer: &mut PackWriter, id: ObjectId) -> Result<()> {
@@ -146,130 +175,6 @@ fn in_file_order(sources: &[PackFile]) -> Vec<(usize, ObjectId)> {
     numbered
         .flat_map(|(at, source)| source.ids_by_offset().into_iter().map(move |id| (at, id)))
         .collect()
-}
-
-/// Which copy of each object goes into the joined pack.
-struct Plan {
-    chosen: HashMap<ObjectId, Choice>,
-    /// What leans directly on an object.
-    leaning: HashMap<ObjectId, BTreeSet<ObjectId>>,
-}
-
-/// One copy of an object.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    /// The pack it is taken from; nothing where it is read and stored whole again.
-    source: Option<usize>,
-    base: Option<ObjectId>,
-    length: u64,
-}
-
-impl Plan {
-    /// Starts from whole copies wherever there is one, then takes deltas instead where that closes
-    /// no circle and makes no chain too long, the largest savings first.
-    fn new(sources: &[PackFile]) -> Self {
-        let mut copies: BTreeMap<ObjectId, Vec<Choice>> = BTreeMap::new();
-        for (at, source) in sources.iter().enumerate() {
-            for (id, entry) in source.entries() {
-                let base = match entry.form {
-                    Form::Whole(_) => None,
-                    Form::Delta(base) => Some(base),
-                };
-                let choice = Choice { source: Some(at), base, length: entry.length };
-                copies.entry(id).or_default().push(choice);
-            }
-        }
-        let mut plan = Self { chosen: HashMap::new(), leaning: HashMap::new() };
-        for (id, copies) in &copies {
-            // Deltas that are taken all from the first pack that has them cannot form a circle.
-            let whole = copies.iter().find(|copy| copy.base.is_none());
-            plan.choose(*id, *whole.unwrap_or(&copies[0]));
-        }
-        plan.cut_long_chains();
-        plan.prefer_deltas(&copies);
-        plan
-    }
-
-    fn choose(&mut self, id: ObjectId, choice: Choice) {
-        if let Some(old) = self.chosen.insert(id, choice)
-            && let Some(base) = old.base
-            && let Some(leaning) = self.leaning.get_mut(&base)
-        {
-            leaning.remove(&id);
-        }
-        if let Some(base) = choice.base {
-            self.leaning.entry(base).or_default().insert(id);
-        }
-    }
-
-    /// Chains of git are up to 50 long, and one that spans two packs of ours up to 96.
-    fn cut_long_chains(&mut self) {
-        let is_long = |depth: Option<usize>| depth.is_none_or(|depth| depth > DEPTH_LIMIT);
-        let depths = self.chosen.keys().map(|id| (self.depth(*id), *id));
-        let mut long: Vec<_> = depths.filter(|(depth, _)| is_long(*depth)).collect();
-        // From a chain's beginning on: a cut shortens it for all that leans on what is cut.
-        long.sort_unstable();
-        for (_, id) in long {
-            if is_long(self.depth(id)) {
-                self.choose(id, Choice { source: None, base: None, length: 0 });
-            }
-        }
-    }
-
-    fn prefer_deltas(&mut self, copies: &BTreeMap<ObjectId, Vec<Choice>>) {
-        let mut savings: Vec<(u64, ObjectId, Choice)> = Vec::new();
-        for (id, copies) in copies.iter().filter(|(_, copies)| copies.len() > 1) {
-            let kept = self.chosen[id];
-            let deltas = copies.iter().filter(|copy| copy.base.is_some());
-            savings
-                .extend(deltas.map(|copy| (kept.length.saturating_sub(copy.length), *id, *copy)));
-        }
-        savings.sort_by_key(|(saved, id, _)| (std::cmp::Reverse(*saved), *id));
-        for (saved, id, delta) in savings {
-            let Some(base) = delta.base.filter(|_| saved > 0 && self.chosen[&id].base.is_none())
-            else {
-                continue;
-            };
-            let depth = self.depth(base).unwrap_or(DEPTH_LIMIT);
-            let fits = depth + 1 + self.height(id, DEPTH_LIMIT) <= DEPTH_LIMIT;
-            if fits && !self.leans_on(base, id) {
-                self.choose(id, delta);
-            }
-        }
-    }
-
-    /// How many deltas are followed to read an object; nothing where that never ends.
-    fn depth(&self, id: ObjectId) -> Option<usize> {
-        let mut next = id;
-        for depth in 0..=self.chosen.len() {
-            match self.chosen.get(&next)?.base {
-                Some(base) => next = base,
-                None => return Some(depth),
-            }
-        }
-        None
-    }
-
-    /// The longest chain that leans on an object, looked at no further than `limit`.
-    fn height(&self, id: ObjectId, limit: usize) -> usize {
-        if limit == 0 {
-            return 0;
-        }
-        let leaning = self.leaning.get(&id).into_iter().flatten();
-        leaning.map(|above| 1 + self.height(*above, limit - 1)).max().unwrap_or(0)
-    }
-
-    /// True where reading `id` leads over `other`.
-    fn leans_on(&self, id: ObjectId, other: ObjectId) -> bool {
-        let mut next = Some(id);
-        while let Some(at) = next {
-            if at == other {
-                return true;
-            }
-            next = self.chosen.get(&at).and_then(|choice| choice.base);
-        }
-        false
-    }
 }
 
 #[cfg(test)]

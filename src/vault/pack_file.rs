@@ -120,14 +120,32 @@ impl PackFile {
 
     /// What kind of object the chain of `id` ends in; nothing where it is not here.
     pub(super) fn kind(&self, id: ObjectId) -> Option<ObjectKind> {
+        match self.entry(self.root(id)?)?.form {
+            Form::Whole(kind) => Some(kind),
+            Form::Delta(_) => None,
+        }
+    }
+
+    /// The whole object that the chain of `id` ends in; nothing where it is not here.
+    pub(super) fn root(&self, id: ObjectId) -> Option<ObjectId> {
         let mut next = id;
         for _ in 0..=self.entries.len() {
             match self.entry(next)?.form {
-                Form::Whole(kind) => return Some(kind),
+                Form::Whole(_) => return Some(next),
                 Form::Delta(base) => next = base,
             }
         }
         None
+    }
+
+    /// Forgets all objects but these.
+    pub(super) fn retain(&mut self, keep: impl Fn(ObjectId) -> bool) {
+        self.entries.retain(|id, _| keep(*id));
+    }
+
+    /// How many bytes the entries have.
+    pub(super) fn packed_size(&self) -> u64 {
+        self.entries.values().map(|entry| entry.length).sum()
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (ObjectId, &PackedEntry)> {

@@ -81,6 +81,16 @@ impl PackFolder {
         self.choose_active(actives)
     }
 
+    /// The pack that syncs add to, as [`Self::mend`] left it.
+    pub(super) fn active(&self) -> Result<Option<Active>> {
+        for (name, files) in self.scan()? {
+            if let (true, true, Some(Keep::Active(since))) = (files.pack, files.index, files.keep) {
+                return Ok(Some(Active { pack: PackFile::open(&self.folder, &name)?, since }));
+            }
+        }
+        Ok(None)
+    }
+
     /// Names a finished pack: from now on git sees its objects.
     pub(super) fn publish(
         &self,

@@ -29,8 +29,9 @@ impl Sandbox {
         self.vault = Vault::open(&self.root()).unwrap().unwrap();
     }
 
-    pub(super) fn stop_after(&self, step: Option<Step>) {
-        *self.vault.stop_after.lock().unwrap() = step;
+    /// Stops the next work once it has passed `step` for the first time, or `times` times more.
+    pub(super) fn stop_after(&self, step: Step, times: usize) {
+        *self.vault.stop_after.lock().unwrap() = Some((step, times));
     }
 
     /// Writes a file of the work tree; its id and length.
@@ -117,6 +118,13 @@ impl Sandbox {
         let mut names: Vec<_> = names.filter(|name| name.ends_with(extension)).collect();
         names.sort();
         names
+    }
+
+    /// How many bytes all packs have.
+    pub(super) fn packed(&self) -> u64 {
+        let folder = self.root().join(".git/objects/pack");
+        let packs = self.packs(".pack").into_iter();
+        packs.map(|pack| fs_err::metadata(folder.join(pack)).unwrap().len()).sum()
     }
 
     /// The longest chain that real git sees, over all packs.

@@ -9,6 +9,7 @@ use crate::vault::content::Content;
 use crate::vault::delta;
 use crate::vault::entry::{self, Form, Packing};
 use crate::vault::object_id::{ObjectId, ObjectKind};
+use crate::vault::pack_file::PackedEntry;
 
 impl Batch<'_> {
     pub(super) fn add_whole(&mut self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<()> {
@@ -56,16 +57,37 @@ impl Batch<'_> {
         Ok(right.then_some((base, delta)))
     }
 
-    /// What a delta on `id` can stand on, with the first of its chain: `id` itself, or the first
+    /// What a delta on `id` can stand on, with the first of its chain: `id` itself, or an earlier one
     /// where the chain is long already. Nothing where `id` is not in this pack.
     pub(super) fn standing(&self, id: ObjectId) -> Option<(ObjectId, ObjectId)> {
+        let mut chain = vec![id];
         let mut root = id;
-        let mut depth = 0;
         while let Form::Delta(base) = self.form(root)? {
             root = base;
-            depth += 1;
+            chain.push(root);
         }
-        Some((if depth < DEPTH_LIMIT { id } else { root }, root))
+        let is_long = chain.len() > DEPTH_LIMIT;
+        Some((if is_long { self.branching(&chain) } else { id }, root))
+    }
+
+    /// Where a long chain, newest first, goes on from: where the present run of deltas left an older
+    /// one, so that no more than this run is stored once more; else from the chain's first.
+    fn branching(&self, chain: &[ObjectId]) -> ObjectId {
+        let root = chain[chain.len() - 1];
+        let starts_run = |at: &usize| self.leaning_on(chain[at + 1]) > 1;
+        let start = (1..chain.len() - 1).find(starts_run);
+        // What is left for the next run is not to be short.
+        let has_room = |at: &usize| chain.len() - at <= DEPTH_LIMIT / 4 * 3;
+        start.filter(has_room).map_or(root, |at| chain[at])
+    }
+
+    /// How many deltas stand directly on an object.
+    fn leaning_on(&self, id: ObjectId) -> usize {
+        let joined = self.active.iter().filter(|_| self.joins_active);
+        let old = joined.flat_map(|active| active.pack.entries());
+        let is_on_it = |(_, entry): &(ObjectId, &PackedEntry)| entry.form == Form::Delta(id);
+        let new = self.writer.bases().filter(|base| *base == id);
+        new.count() + old.filter(is_on_it).count()
     }
 
     /// How an object is stored in the pack that this batch will become.

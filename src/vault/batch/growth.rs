@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
 
@@ -109,6 +110,7 @@ impl Batch<'_> {
 
     /// Adds the whole base of a delta: from the file that has its bytes, else from git.
     pub(super) fn add_base(&mut self, id: ObjectId, path: &Path) -> Result<()> {
+        self.vault.has_doubles.store(true, Ordering::Relaxed);
         let length = fs_err::metadata(path).map(|data| data.len());
         if length.is_ok_and(|length| self.add_file_again(path, id, length).is_ok()) {
             return Ok(());

@@ -22,7 +22,7 @@ fn stop_at(step: Step, third_day: &str, fourth_day: &str) {
     let mut sandbox = Sandbox::new();
     sandbox.commit(&[("s", version(1))], "2026-11-20T10:00:00Z");
     let before = sandbox.grow("s", version(1), version(2), "2026-11-20T11:00:00Z");
-    sandbox.stop_after(Some(step));
+    sandbox.stop_after(step, 0);
     let stopped = sandbox.try_grow("s", version(2), version(3), third_day);
     let moved = sandbox.vault.head().unwrap().unwrap().commit != before;
     assert_eq!(moved, stopped.is_ok(), "{step:?}: an error means that nothing moved");
@@ -65,7 +65,7 @@ fn stopped_while_packs_are_joined() {
             let time = format!("2026-10-{day:02}T00:00:00Z");
             sandbox.commit(&[("f", &noise(day, 10_000))], &time);
         }
-        sandbox.stop_after(Some(step));
+        sandbox.stop_after(step, 0);
         let _ = sandbox.vault.tidy();
         sandbox.restart();
         sandbox.assert_clean();
@@ -78,6 +78,36 @@ fn stopped_while_packs_are_joined() {
         }
         assert!(sandbox.packs(".pack").len() <= 2, "{step:?}: {:?}", sandbox.packs(""));
         assert_eq!(sandbox.packs("").len(), 2 * sandbox.packs(".pack").len() + 1, "{step:?}");
+    }
+}
+
+#[test]
+fn stopped_while_doubles_are_moved() {
+    let whole = noise(7, 2_100_000);
+    let version = |n: usize| &whole[..2_000_000 + n * 5000];
+    // Two packs are written anew, one after the other.
+    for (step, times) in STEPS.into_iter().flat_map(|step| [(step, 0), (step, 1)]) {
+        let mut sandbox = Sandbox::new();
+        let other = noise(8, 3_000_000);
+        sandbox.commit(&[("s", version(0)), ("other", &other)], "2026-11-19T10:00:00Z");
+        sandbox.grow("s", version(0), version(1), "2026-11-20T10:00:00Z");
+        sandbox.stop_after(step, times);
+        let _ = sandbox.vault.tidy();
+        sandbox.restart();
+        sandbox.assert_clean();
+        sandbox.grow("s", version(1), version(2), "2026-11-20T11:00:00Z");
+        sandbox.vault.tidy().unwrap();
+        sandbox.grow("s", version(2), version(3), "2026-11-21T11:00:00Z");
+        sandbox.vault.tidy().unwrap();
+        sandbox.assert_clean();
+        assert_eq!(sandbox.vault.history_of("s").unwrap().len(), 4, "{step:?}");
+        for n in 0..=3 {
+            assert_eq!(sandbox.vault.read(ObjectId::of_bytes(version(n))).unwrap(), version(n));
+        }
+        assert_eq!(sandbox.packs(".keep").len(), 1, "{step:?}");
+        assert_eq!(sandbox.packs("").len(), 2 * sandbox.packs(".pack").len() + 1, "{step:?}");
+        // A crash in between costs room until the next day.
+        assert!(sandbox.packed() < 5_100_000, "{step:?} {times}: {}", sandbox.packed());
     }
 }
 

@@ -159,12 +159,7 @@ fn thirty_days_are_joined_into_few_packs_without_losing_a_version() {
         assert_eq!(&sandbox.vault.read(ObjectId::of_bytes(version)).unwrap(), version);
     }
     assert!(sandbox.deepest().is_none_or(|depth| depth <= 48));
-    let size: u64 = sandbox
-        .packs(".pack")
-        .iter()
-        .map(|pack| fs_err::metadata(sandbox.root().join(".git/objects/pack").join(pack)))
-        .map(|found| found.unwrap().len())
-        .sum();
+    let size = sandbox.packed();
     // 31 whole copies of the session would be over 5 MB.
     assert!(size < 3_000_000, "{size}");
     assert_eq!(sandbox.vault.take_warnings(), Vec::<String>::new());
@@ -215,4 +210,51 @@ fn a_damaged_pack_is_set_aside_and_the_backup_goes_on() {
     edits.put("copy", id, FileMode::Plain);
     batch.commit(&edits, &at(NOON)).unwrap();
     assert_eq!(sandbox.vault.read(lost).unwrap(), &whole[50_000..]);
+}
+
+#[test]
+fn what_grows_day_after_day_is_stored_whole_once() {
+    let sandbox = Sandbox::new();
+    let whole = noise(9, 1_500_000);
+    let version = |n: usize| &whole[..1_200_000 + n * 2000];
+    let others = noise(8, 2_400_000);
+    sandbox.commit(&[("s", version(0)), ("others", &others)], "2026-09-30T12:00:00Z");
+    let mut newest = 0;
+    for day in 1..=9 {
+        for hour in 0..6 {
+            let time = format!("2026-10-{day:02}T{hour:02}:00:00Z");
+            sandbox.grow("s", version(newest), version(newest + 1), &time);
+            newest += 1;
+            sandbox.vault.tidy().unwrap();
+            let fully_packed = others.len() + version(newest).len();
+            let share = sandbox.packed() as f64 / fully_packed as f64;
+            assert!(share < 1.05, "day {day}, {hour} o'clock: {share}");
+        }
+        sandbox.assert_clean();
+    }
+    for n in 0..=newest {
+        assert_eq!(sandbox.vault.read(ObjectId::of_bytes(version(n))).unwrap(), version(n));
+    }
+    assert!(sandbox.deepest().is_none_or(|depth| depth <= 48));
+    assert!(sandbox.packs(".pack").len() < 6, "{:?}", sandbox.packs(".pack"));
+    assert_eq!(sandbox.vault.take_warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_day_of_many_syncs_stores_what_was_appended_no_more_than_twice() {
+    let sandbox = Sandbox::new();
+    let (whole, appended) = (noise(4, 500_000), 1000);
+    let version = |n: usize| &whole[..50_000 + n * appended];
+    sandbox.commit(&[("s", version(0))], NOON);
+    for n in 0..240 {
+        sandbox.grow("s", version(n), version(n + 1), NOON);
+    }
+    assert!(sandbox.deepest().is_none_or(|depth| depth == 48), "{:?}", sandbox.deepest());
+    // Beside it, a tree and a commit for each.
+    let (growth, beside) = (240 * appended as u64, 240 * 250);
+    assert!(sandbox.packed() < 50_000 + 2 * growth + beside, "{}", sandbox.packed());
+    for n in 0..=240 {
+        assert_eq!(sandbox.vault.read(ObjectId::of_bytes(version(n))).unwrap(), version(n));
+    }
+    sandbox.assert_clean();
 }

@@ -56,7 +56,9 @@ impl World {
 
     fn apply(&mut self, (doing, hours, step): &Stage) {
         self.hours += hours;
-        self.sandbox.stop_after(*step);
+        if let Some(step) = step {
+            self.sandbox.stop_after(*step, 0);
+        }
         match doing {
             Doing::Grow(file, more) => self.grow(*file, *more),
             Doing::Replace(file, seed) => {
@@ -69,7 +71,6 @@ impl World {
         if step.is_some() || matches!(doing, Doing::Restart) {
             self.sandbox.restart();
         }
-        self.sandbox.stop_after(None);
     }
 
     fn grow(&mut self, file: usize, more: usize) {
