@@ -401,30 +401,27 @@ impl<'a> Run<'a> {
             self.cache.totals.insert(name.clone(), totals_of(ledger));
         }
         let has_changes = self.revision.changed_ledgers().next().is_some();
-        let mut index = has_changes.then(|| repository.index_lines()).transpose()?;
+        let index = has_changes.then(|| repository.index_lines()).transpose()?;
         let manifest = machine_manifest(repository, &self.cache, self.now)?;
         let commit = self.revision.commit(&manifest, &size_words(manifest.sessions.size_bytes))?;
-        let is_news = commit.is_some() || self.learned == Learned::Something;
-        if is_news {
+        if commit.is_some() || self.learned == Learned::Something {
             self.cache.tree = repository.machine_tree(&repository.machine)?;
-        }
-        if let Some(index) = &mut index {
-            for (name, ledger) in self.revision.into_changed_ledgers() {
-                index.replace_project(&repository.machine, &name, &ledger)?;
-            }
-            index.set_tree(&repository.machine, self.cache.tree.clone());
-        }
-        if is_news {
             self.cache.save(&repository.vault.private_dir()?)?;
-        }
-        match index {
-            Some(index) => repository.write_index(index)?,
-            None if repository.has_index(&self.cache.tree)? => {}
-            None => repository.write_index(repository.index_lines()?)?,
         }
         self.outcome.commit = commit.map(|id| id.to_string());
         self.outcome.gone_at_source =
             self.cache.files.iter().filter(|(_, k)| k.gone).count() as u64;
+        // The index takes room too, and is made of the ledgers alone.
+        drop(std::mem::take(&mut self.cache.files));
+        if let Some(mut index) = index {
+            for (name, ledger) in self.revision.into_changed_ledgers() {
+                index.replace_project(&repository.machine, &name, &ledger)?;
+            }
+            index.set_tree(&repository.machine, self.cache.tree);
+            repository.write_index(index)?;
+        } else if !repository.has_index(&self.cache.tree)? {
+            repository.write_index(repository.index_lines()?)?;
+        }
         self.outcome.total_sessions = manifest.sessions.files;
         write_root_manifest(repository, manifest, &self.outcome, occasion)?;
         Ok(self.outcome)
