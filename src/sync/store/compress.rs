@@ -194,3 +194,87 @@ fn content_of(source: &SourceFile, hasher: Sha256, length: u64, form: Form) -> C
         session: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{Stored, grow, write};
+
+    /// More than a piece, so that growth has something to copy; it shrinks little.
+    fn plain(length: u32) -> Vec<u8> {
+        (0..length).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect()
+    }
+
+    fn nothing_yet() -> Content {
+        Content {
+            length: 0,
+            sha256: Hash([0; 32]),
+            form: Form::Sectioned,
+            parts: Vec::new(),
+            at: None,
+            mode: 0o600,
+            modified: chrono::DateTime::UNIX_EPOCH,
+            session: None,
+        }
+    }
+
+    /// Whether a part counts as stored where the disk gave back other bytes at this place.
+    fn counts(
+        files: &StageFiles,
+        sink: &StageSink<'_>,
+        written: &Written,
+        growth: Option<&Growth<'_>>,
+        damage: Option<usize>,
+    ) -> bool {
+        let file = files.path(1);
+        let whole = fs_err::read(&file).unwrap();
+        if let Some(at) = damage {
+            let mut bytes = whole.clone();
+            bytes[at % whole.len()] ^= 1;
+            fs_err::write(&file, bytes).unwrap();
+        }
+        let path = EntryPath::parse("projects/-p/a.jsonl").unwrap();
+        let staging = Staging { files, sink };
+        let result = finish_parts(&path, &mut nothing_yet(), staging, written, growth);
+        fs_err::write(&file, whole).unwrap();
+        result.is_ok()
+    }
+
+    #[test]
+    fn what_does_not_read_back_as_it_was_written_does_not_count() {
+        let home = tempfile::tempdir().unwrap();
+        let files = StageFiles::new(home.path());
+        let mut sink = files.sink();
+        let text = plain(20_000);
+        let written = write(&text[..], text.len() as u64, &mut sink, &mut |_| {}).unwrap();
+        assert!(counts(&files, &sink, &written, None, None));
+        let size = fs_err::metadata(files.path(1)).unwrap().len() as usize;
+        for at in (0..size).step_by(size / 50).chain([size - 1]) {
+            assert!(!counts(&files, &sink, &written, None, Some(at)), "byte {at} of {size}");
+        }
+    }
+
+    #[test]
+    fn a_grown_archive_is_read_back_from_its_first_byte_on() {
+        let home = tempfile::tempdir().unwrap();
+        let (old, new) = (StageFiles::new(home.path()), StageFiles::new(home.path()));
+        let text = plain(60_000);
+        let (before, all) = (150_000, text.len() as u64);
+        let first = write(&text[..], before, &mut old.sink(), &mut |_| {}).unwrap();
+        let resume = &first.resume;
+        let boundary = usize::try_from(resume.boundary).unwrap();
+        let history = &text[boundary - archive::HISTORY..boundary];
+        let file = fs_err::File::open(old.path(1)).unwrap();
+        let mut sink = new.sink();
+        let stored = Stored { file, resume, history };
+        let written = grow(stored, &text[boundary..], all, &mut sink, &mut |_| {}).unwrap();
+        let (id, length) = ObjectId::of_file(&old.path(1)).unwrap();
+        let previous = Previous { id, path: old.path(1) };
+        let growth = Growth { previous, hashed: Some(length), resume, history };
+        assert!(counts(&new, &sink, &written, Some(&growth), None));
+        let size = fs_err::metadata(new.path(1)).unwrap().len() as usize;
+        for at in (0..size).step_by(size / 50).chain([size - 1]) {
+            assert!(!counts(&new, &sink, &written, Some(&growth), Some(at)), "byte {at} of {size}");
+        }
+    }
+}
