@@ -12,6 +12,7 @@ mod integrate;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
+pub mod lost;
 pub mod manifest;
 pub mod migrate;
 mod older;
@@ -65,12 +66,7 @@ impl Repository {
     pub fn open(root: &Path, env: &Env) -> Result<Self> {
         match Self::find(root, env)? {
             Some(repository) => Ok(repository),
-            None => Err(Failure::new(
-                ErrorKind::NoRepository,
-                format!("there is no backup at `{}` yet", root.display()),
-            )
-            .hint("start one with `claude-backup init`")
-            .into()),
+            None => Err(lost::no_repository(root).into()),
         }
     }
 
@@ -81,14 +77,16 @@ impl Repository {
     pub fn find(root: &Path, env: &Env) -> Result<Option<Self>> {
         let Some(vault) = Vault::open(root)? else { return Ok(None) };
         let machine = settings::machine(&vault, root, env)?;
-        Ok(Some(Self {
+        let repository = Self {
             vault: Arc::new(vault),
             machine,
             sizes: Sizes::default(),
             env: env.clone(),
             root: root.to_path_buf(),
             warnings: Mutex::default(),
-        }))
+        };
+        repository.tell_of_lost_history();
+        Ok(Some(repository))
     }
 
     /// Makes an empty backup for this machine at `root`; one that is there is opened.
@@ -376,7 +374,8 @@ impl Repository {
         for (name, part) in content.files(path) {
             parts.push(self.open_part(&self.work_file(machine, &name), part)?);
         }
-        content.form.open(parts)
+        // What inflates to more than its line says is not what was stored: one byte tells.
+        Ok(Box::new(content.form.open(parts)?.take(content.length.saturating_add(1))))
     }
 
     /// The first and the last so many bytes of a long stored content, without those between; nothing

@@ -188,6 +188,9 @@ pub struct AtRisk {
 pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     let mode = settings::mode(&repository.vault)?;
     let head = repository.vault.head()?;
+    if head.is_some() && repository.vault.branch_is_lost() {
+        repository.warn(LOST_BRANCH.into());
+    }
     let index = repository.index()?.sessions;
     let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
     let manifest = manifest(repository, &prepared)?;
@@ -231,10 +234,15 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     Ok(status)
 }
 
-/// The root manifest; what a missing or damaged one would say is counted again.
+/// What is told while the branch is read from its log.
+const LOST_BRANCH: &str = "git's branch is lost; the reflog knows where it was, and the next \
+                           `claude-backup sync` puts it there again";
+
+/// The root manifest; what a missing or damaged one, or another machine's, would say is counted again.
 fn manifest(repository: &Repository, prepared: &Prepared) -> Result<Manifest> {
     let mut manifest = repository.root_manifest();
-    if manifest.machine_slug.is_empty() {
+    // A shell tool's may be of another machine; ours may have been lost.
+    if manifest.machine_slug != repository.machine.as_str() {
         (manifest.config, manifest.sessions) = prepared.sums();
         let lines = repository.machines()?.into_iter();
         let lines = lines.map(|slug| repository.machine_manifest(&slug).line(slug.as_str()));

@@ -3,6 +3,7 @@
 mod apply;
 mod plan;
 mod put_back;
+mod relist;
 mod reunite;
 mod side_by_side;
 mod store;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use self::apply::{acknowledge, apply, store_again, store_displaced};
 pub use self::plan::{Change, Found, SyncPlan};
 pub use self::put_back::commit_again;
+pub use self::relist::relist;
 pub use self::reunite::{is_contained_in, reunite};
 use self::survey::Checkpoints;
 pub use self::totals::record_failure;

@@ -18,6 +18,7 @@ mod history;
 mod housekeeping;
 mod index_file;
 mod lock_file;
+mod loose;
 mod mending;
 mod names;
 mod object_id;
@@ -30,6 +31,7 @@ mod read;
 mod replay;
 mod settings;
 mod size;
+mod skeleton;
 mod soundness;
 mod traces;
 pub mod transport;
@@ -98,14 +100,21 @@ impl Vault {
         if fs_err::symlink_metadata(&dot_git).is_err_and(|error| fs::is_missing(&error)) {
             return Ok(None);
         }
-        if !holds_history(&dot_git) && !torn(&dot_git)?.is_empty() {
+        let is_backup = holds_history(&dot_git);
+        if !is_backup && !torn(&dot_git)?.is_empty() {
             return Ok(None);
         }
+        let made = if is_backup { skeleton::before_opening(&dot_git)? } else { Vec::new() };
         match open_repository(root) {
-            Ok(repository) if !repository.is_bare() => Self::new(root, repository).map(Some),
+            Ok(repository) if is_backup || !repository.is_bare() => {
+                let vault = Self::new(root, repository)?;
+                made.into_iter().for_each(|made| vault.warn(made));
+                vault.after_opening()?;
+                Ok(Some(vault))
+            }
             Ok(_) => Ok(None),
             Err(error) if error.code() == git2::ErrorCode::NotFound => {
-                if holds_history(&dot_git) {
+                if is_backup {
                     bail!("the repository in `{}` is damaged: {}", root.display(), error.message());
                 }
                 Ok(None)

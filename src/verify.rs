@@ -126,12 +126,16 @@ pub fn verify(
 /// The machines to look at; none where git cannot tell.
 fn machines(repository: &Repository, problems: &mut Vec<Problem>) -> Vec<MachineSlug> {
     let own = &repository.machine;
-    if repository.vault.branch_is_lost() {
+    if repository.lost_its_history().is_ok_and(|lost| lost) {
+        problems.push(Problem::of_lost_history(own));
+    } else if repository.vault.branch_is_lost() {
         problems.push(Problem::of_branch(own));
-        return Vec::new();
     }
     repository.machines().unwrap_or_else(|error| {
-        problems.push(Problem::of_history(own, &error));
+        // A lost branch was just named.
+        if problems.is_empty() {
+            problems.push(Problem::of_history(own, &error));
+        }
         Vec::new()
     })
 }

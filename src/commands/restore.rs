@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
+use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::restore_words::{AllReport, Ends, ListReport, OneReport};
@@ -12,6 +13,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
 use crate::repository::index::IndexEntry;
+use crate::repository::ledger::Hash;
 use crate::repository::migrate;
 use crate::restore::{self, Conflict, Item, Place, RestorePlan, SessionLines, Times, Wanted};
 use crate::source::{Kind, Roots};
@@ -218,10 +220,18 @@ impl RestoreArgs {
         let content = restore::choose(&transcript, self.wanted())?;
         let bytes = repository.open_content(&machine, &transcript.path, content)?;
         context.warn_of(repository);
-        match pour(bytes, context.ui.raw_output()) {
-            Err(error) if !context.ui.output_closed() => Err(error.into()),
-            _ => Ok(0),
+        let mut bytes = Hashing { from: bytes, hasher: Sha256::new() };
+        match pour(&mut bytes, context.ui.raw_output()) {
+            Err(error) if !context.ui.output_closed() => return Err(error.into()),
+            Err(_) => return Ok(0),
+            Ok(()) => {}
         }
+        let id = &session.uuid;
+        ensure!(
+            Hash::from(bytes.hasher) == content.sha256,
+            "what was written of session {id} is not what was saved"
+        );
+        Ok(0)
     }
 
     fn wanted(&self) -> Wanted {
@@ -323,6 +333,20 @@ fn refuse_conflicts(plan: &RestorePlan) -> Result<()> {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// What is read, summed up as it passes.
+struct Hashing<R> {
+    from: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
 }
 
 fn pour(mut from: impl Read, to: &mut (dyn Write + Send)) -> io::Result<()> {

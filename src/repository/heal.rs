@@ -10,7 +10,7 @@ use super::Repository;
 use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
 use crate::fs::{read_if_exists, remove_if_exists, sync_below, write_durable};
-use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
+use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile, is_forbidden_name};
 
 /// What a commit is about to put in place, written before the branch moves.
 ///
@@ -41,19 +41,33 @@ impl Journal {
         Ok(write_durable(&path, &serde_json::to_vec(&self)?)?)
     }
 
+    /// What no run of ours wrote counts as none at all.
     fn read(path: &Path) -> Result<Self> {
         let text = read_if_exists(path)?;
-        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default())
+        let journal: Option<Self> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        let is_ours = |journal: &Self| journal.0.keys().all(|name| lies_inside(name));
+        Ok(journal.filter(is_ours).unwrap_or_default())
     }
+}
+
+/// True for a name that leads from the root to a file below it, and not into `.git`.
+fn lies_inside(name: &str) -> bool {
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !is_forbidden_name(part);
+    name.split('/').all(is_plain)
 }
 
 /// Finishes what a run that died had committed but not put in place, and clears what it had staged.
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     let stage = repository.stage_dir()?;
     fs_err::remove_dir_all(&stage)?;
+    repository.vault.keep_config()?;
+    repository.vault.index_packs_without_one()?;
+    repository.vault.set_damaged_references_aside()?;
     if repository.vault.branch_is_lost() && repository.vault.branch_of_reflog()? {
         repository.warn("git's branch was lost; it is again where it last was".into());
     }
+    // The journal's files may bring back a folder of which all others are lost.
+    let lost_a_folder = lacks_its_folder(repository)?;
     by_journal(repository)?;
     super::settings::settle_announced(&repository.vault, &repository.machine)?;
     let left_main = repository.vault.return_to_main()?;
@@ -61,7 +75,7 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
         repository
             .warn("the backup stood on another commit or branch; it is on `main` again".into());
     }
-    if left_main || lacks_its_folder(repository)? {
+    if left_main || lost_a_folder {
         everything(repository)?;
     }
     Ok(())
@@ -220,6 +234,8 @@ impl<'a> Healing<'a> {
             self.repository.warn(format!("`{path}` is damaged, and so is git's copy of it"));
             return Ok(());
         };
+        // Of folders only an empty one goes, and no file is one.
+        let _ = fs_err::remove_dir(&path);
         if let Err(error) = self.repository.write_file(&path, &bytes, work_tree_mode(mode)) {
             self.repository.warn(format!("not in the work tree yet: {error:#}"));
             self.waiting.insert(name.to_owned(), Some(committed.id));

@@ -18,6 +18,9 @@ use crate::vault::{FileMode, ObjectId};
 /// Fields that this version does not know; they survive being read and written.
 pub type Unknown = serde_json::Map<String, serde_json::Value>;
 
+/// No file has more bytes; sums of such lengths stay numbers.
+const LONGEST: u64 = 1 << 44;
+
 /// The SHA-256 of uncompressed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -279,6 +282,9 @@ fn path_of(line: &[u8]) -> String {
 
 fn parse_line(line: &[u8]) -> Result<Entry> {
     let entry: Entry = serde_json::from_slice(line)?;
+    if entry.contents().any(claims_the_impossible) {
+        bail!("no file is that long");
+    }
     let oversized = oversized(&entry.path);
     for name in entry.contents().filter_map(|content| content.at.as_deref()) {
         let stays_inside = (name.starts_with("versions/") || name == oversized)
@@ -290,6 +296,11 @@ fn parse_line(line: &[u8]) -> Result<Entry> {
         }
     }
     Ok(entry)
+}
+
+fn claims_the_impossible(content: &Content) -> bool {
+    let parts = content.parts.iter().flat_map(|part| [part.length, part.uncompressed]);
+    parts.chain([content.length]).any(|bytes| bytes > LONGEST)
 }
 
 /// Where a plain file goes that is too large for one: `%` and no hex digits mark it as our name.

@@ -19,10 +19,12 @@ use super::older::Candidate;
 use super::revision::{Origin, Revision, Staged};
 use super::{Repository, ledger_folder};
 use crate::fs::create_private_dir;
+use crate::session::MachineSlug;
 use crate::source::{Listing, Unreadable, deny};
-use crate::vault::{FileMode, ObjectId};
+use crate::vault::{FileMode, ObjectId, Vault};
 
-/// The layout of a backup that is taken over but for what could not be read.
+/// The layout of a backup that is to be taken over again: something could not be read, or its whole
+/// history was lost.
 const PARTLY: &str = "partly";
 
 /// What was taken over.
@@ -64,13 +66,16 @@ impl Adopted {
 
 /// Takes over whatever lies in this machine's places and has no ledger line.
 ///
-/// Runs once for each backup, and again while something there cannot be read; a fresh one has
-/// nothing to take.
+/// Runs once for each backup, and again while something there cannot be read, or where the whole
+/// history was lost; a fresh one has nothing to take.
 ///
 /// # Errors
 /// Where the folder cannot be read or written.
 pub fn adopt(repository: &Repository) -> Result<Adopted> {
     let vault = &repository.vault;
+    if repository.lost_its_history()? {
+        vault.set_setting("layout", PARTLY)?;
+    }
     let layout = vault.setting("layout")?;
     if layout.as_deref() == Some("4") {
         return Ok(Adopted::default());
@@ -95,6 +100,22 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
     super::settings::settle_machine(vault, &repository.machine)?;
     vault.set_setting("layout", if adopted.is_partial { PARTLY } else { "4" })?;
     Ok(adopted)
+}
+
+impl Repository {
+    /// True for this machine once its folder was taken over: where it has no ledger then, they were
+    /// taken out.
+    ///
+    /// # Errors
+    /// Where git cannot be read.
+    pub fn wrote_ledgers(&self, machine: &MachineSlug) -> Result<bool> {
+        Ok(*machine == self.machine && is_done(&self.vault)? && self.vault.head()?.is_some())
+    }
+}
+
+/// True where older layouts were taken over, or there were none.
+pub(super) fn is_done(vault: &Vault) -> Result<bool> {
+    Ok(vault.setting("layout")?.as_deref() == Some("4"))
 }
 
 /// The old tool kept its schedule in the manifest alone.

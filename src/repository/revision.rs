@@ -394,6 +394,8 @@ fn leave(from: &Path, waiting: &Path) -> Result<()> {
 
 fn arrive(from: &Path, to: &Path) -> Result<()> {
     make_room(to)?;
+    // Of folders only an empty one goes, and no file is one.
+    let _ = fs_err::remove_dir(to);
     Ok(fs_err::rename(from, to)?)
 }
 

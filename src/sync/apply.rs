@@ -275,6 +275,12 @@ impl<'a> Run<'a> {
         self.place(stored)
     }
 
+    /// What the next run may rely on.
+    pub(super) fn remember(&mut self, entry: &Entry, known: Known) {
+        self.cache.files.insert(entry.path.as_str().to_owned(), known);
+        self.learned = Learned::Something;
+    }
+
     fn place(&mut self, stored: Stored) -> Result<()> {
         for step in stored.steps {
             match step {

@@ -286,7 +286,8 @@ impl Task<'_> {
                 return Ok(Some((written, Some(part.length))));
             }
         }
-        // An older file in its place may have told where to go on: then the whole is written anew.
+        // An older file in its place, or a damaged end, may have told where to go on: then the whole is
+        // written anew.
         let stored = self.store.repository.open_part(lies_at, part);
         let written = stored.and_then(|stored| self.write_rest(stored, rest, sink));
         Ok(written.ok().map(|written| (written, None)))
@@ -373,7 +374,10 @@ impl Task<'_> {
         let number = u32::try_from(entry.content.parts.len()).ok()?;
         let start = entry.content.length.checked_sub(part.uncompressed)?;
         let file = repository.work_file(&repository.machine, &name);
-        archive::inspect(&file, number, start).ok()?
+        let found = archive::inspect(&file, number, start).ok()??;
+        // What lies there may be newer than the branch, or older.
+        let is_that = (found.length, found.compressed) == (entry.content.length, part.length);
+        is_that.then_some(found)
     }
 
     fn seen(&self, entry: &Entry) -> Entry {

@@ -11,7 +11,7 @@ use super::{Step, Vault};
 use crate::fs;
 
 /// The backup's branch.
-const MAIN: &str = "refs/heads/main";
+pub(super) const MAIN: &str = "refs/heads/main";
 
 /// What `HEAD` names: a branch, or a commit where it is detached.
 pub(super) struct Branch {
@@ -33,12 +33,14 @@ impl Vault {
     pub(super) fn branch(&self) -> Result<Branch> {
         let path = self.git_dir.join("HEAD");
         let text = fs_err::read_to_string(&path)?;
+        // Whatever a curious checkout made of HEAD: the backup goes on where it is.
+        if self.has_main() {
+            return Ok(Branch { name: Some(MAIN.to_owned()) });
+        }
         let name = text.trim_end().strip_prefix("ref:").map(|name| name.trim().to_owned());
         let safe =
             name.as_ref().is_none_or(|name| name.starts_with("refs/") && !name.contains(".."));
         ensure!(safe, "`{}` names no branch", path.display());
-        // Whatever a curious checkout made of HEAD: the backup goes on where it is.
-        let name = if self.has_main() { Some(MAIN.to_owned()) } else { name };
         Ok(Branch { name })
     }
 
@@ -58,7 +60,8 @@ impl Vault {
     }
 
     fn has_main(&self) -> bool {
-        self.repository().refname_to_id(MAIN).is_ok()
+        let found = self.repository().refname_to_id(MAIN);
+        found.is_ok() || self.newest_of_reflog().is_some()
     }
 
     /// Moves the branch from one commit to another, durably and only if nobody moved it before.
@@ -103,11 +106,17 @@ impl Branch {
     /// The commit that the branch points to; nothing before the first.
     pub(super) fn tip(&self, vault: &Vault) -> Result<Option<ObjectId>> {
         let found = vault.repository().refname_to_id(self.file());
+        // A lost branch is where its own log saw it last, until the next run writes it again.
+        let last = || vault.newest_of_reflog().filter(|_| self.file() == MAIN);
         match found {
             Ok(oid) => Ok(Some(oid.into())),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error)
-                .with_context(|| format!("branch of the repository `{}`", vault.root.display())),
+            Err(error) => match last() {
+                Some(last) => Ok(Some(last)),
+                None if error.code() == git2::ErrorCode::NotFound => Ok(None),
+                None => Err(error).with_context(|| {
+                    format!("branch of the repository `{}`", vault.root.display())
+                }),
+            },
         }
     }
 

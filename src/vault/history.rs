@@ -57,6 +57,7 @@ impl Vault {
     /// # Errors
     /// Where it cannot be looked for.
     pub fn has_commit(&self, commit: ObjectId) -> Result<bool> {
+        self.read_loose(commit)?;
         self.git(|repository| match repository.find_commit(commit.oid()) {
             Ok(_) => Ok(true),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),

@@ -197,6 +197,8 @@ impl Vault {
             .filter(|entry| entry.flags_extended & SKIP_WORKTREE != 0)
             .map(|entry| (entry.path, SKIP_WORKTREE))
             .collect();
+        // Through our own reading first: libgit2 must not meet a folder that was cut off.
+        self.files_of(head.tree)?;
         self.git(|repository| index.read_tree(&repository.find_tree(head.tree.oid())?))?;
         if hidden.is_empty() {
             return Ok(());

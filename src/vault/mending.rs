@@ -3,7 +3,7 @@
 //! Whatever is put back has the very bytes that its name is the hash of, so nothing that leads to
 //! it changes. It goes into a pack of its own, as durably as any other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -14,7 +14,8 @@ use super::object_id::{ObjectId, ObjectKind};
 use super::pack::PackWriter;
 use super::pack_file::PackFile;
 use super::pack_index;
-use super::pack_list::Keep;
+use super::pack_list::{self, Keep, Listed};
+use super::skeleton::again;
 use super::soundness::{Soundness, pack_names};
 use crate::fs;
 
@@ -91,19 +92,36 @@ impl Vault {
     /// # Errors
     /// Where the folder of packs cannot be read or written.
     pub fn index_packs_again(&self) -> Result<()> {
+        self.index_packs(|folder, name| PackFile::open(folder, name).is_ok())
+    }
+
+    /// Makes the index of each pack that has none: a look at names, for every run.
+    ///
+    /// # Errors
+    /// As [`Self::index_packs_again`].
+    pub fn index_packs_without_one(&self) -> Result<()> {
+        self.index_packs(|folder, name| index_path(folder, name).exists())
+    }
+
+    fn index_packs(&self, has_index: impl Fn(&Path, &str) -> bool) -> Result<()> {
         let folder = self.packs()?.path().to_path_buf();
-        for name in pack_names(&folder)? {
-            if PackFile::open(&folder, &name).is_ok() {
-                continue;
-            }
+        let listed = pack_list::read(&self.private_dir()?.join("packs"))?;
+        // What a run that died was making or removing goes, or is finished, by that list.
+        let is_pending = |name: &String| listed.get(name) == Some(&Listed::Pending);
+        let names = pack_names(&folder)?.into_iter();
+        let names: Vec<String> =
+            names.filter(|name| !is_pending(name) && !has_index(&folder, name)).collect();
+        for name in &names {
             let scratch = tempfile::tempdir_in(self.private_dir()?)?;
             let pack = fs_err::File::open(folder.join(format!("pack-{name}.pack")))?;
             // Where its own bytes are damaged too, what is in it has to come from elsewhere.
             if let Some(index) = index_of(pack, scratch.path()) {
-                fs::write_atomic(&folder.join(format!("pack-{name}.idx")), &index, READ_ONLY)?;
+                let path = index_path(&folder, name);
+                fs::write_atomic(&path, &index, READ_ONLY)?;
+                self.warn(again(&path));
             }
         }
-        self.reopen()
+        if names.is_empty() { Ok(()) } else { self.reopen() }
     }
 
     /// Writes what can be got out of damaged packs into a new one, deltas as deltas. They go once
@@ -248,6 +266,10 @@ impl Mending<'_> {
         packs.drop_keep(&name)?;
         vault.reopen()
     }
+}
+
+fn index_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("pack-{name}.idx"))
 }
 
 /// The index of a pack whose own bytes are whole, made by libgit2 beside a copy of it.

@@ -112,6 +112,11 @@ impl ObjectKind {
         }
     }
 
+    pub(super) fn from_name(name: &str) -> Result<Self> {
+        let kinds = [Self::Commit, Self::Tree, Self::Blob, Self::Tag];
+        kinds.into_iter().find(|kind| kind.name() == name).context("an object of no known kind")
+    }
+
     pub(super) fn from_git(kind: git2::ObjectType) -> Result<Self> {
         Ok(match kind {
             git2::ObjectType::Commit => Self::Commit,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Vault;
 use super::object_id::{ObjectId, ObjectKind};
 use super::tree::{self, Bounds, TreeEntry};
+use crate::error::{ErrorKind, Failure};
 
 /// The newest commit of the branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl Vault {
         let Some(tip) = self.branch()?.tip(self)? else {
             return Ok(None);
         };
-        self.commit_info(tip).map(Some)
+        self.commit_info(tip).map(Some).context(damaged())
     }
 
     /// The file at this path in the newest commit.
@@ -191,6 +192,7 @@ impl Vault {
     }
 
     pub(super) fn commit_info(&self, id: ObjectId) -> Result<Head> {
+        self.read_loose(id)?;
         self.git(|repository| {
             let commit = repository.find_commit(id.oid())?;
             let time = DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default();
@@ -206,19 +208,25 @@ impl Vault {
     }
 
     pub(super) fn read_kind(&self, id: ObjectId, kind: ObjectKind) -> Result<Vec<u8>> {
-        let (found, bytes) = self.read_object(id)?;
+        let read = self.read_object(id);
+        let (found, bytes) =
+            if kind == ObjectKind::Blob { read? } else { read.context(damaged())? };
         let name = kind.name();
         anyhow::ensure!(found == kind, "repository `{}`: {id} is no {name}", self.root.display());
         Ok(bytes)
     }
 
     pub(super) fn read_object(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
-        let first = self.read_through_libgit2(id);
-        // libgit2 gives up at the first copy that it finds; there may be a sound one.
+        let first = match self.read_loose(id) {
+            Ok(Some(object)) => return Ok(object),
+            Ok(None) => self.read_through_libgit2(id),
+            Err(error) => Err(error),
+        };
+        // The first copy that is found may be damaged; there may be a sound one.
         first.or_else(|error| self.packs()?.read_any_copy(id)?.ok_or(error))
     }
 
-    pub(super) fn read_through_libgit2(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
+    fn read_through_libgit2(&self, id: ObjectId) -> Result<(ObjectKind, Vec<u8>)> {
         let (kind, bytes) = self.git(|repository| {
             let odb = repository.odb()?;
             let object = odb.read(id.oid())?;
@@ -282,4 +290,10 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// Without a commit or a tree nothing that lies below it is found.
+fn damaged() -> Failure {
+    Failure::new(ErrorKind::Failed, "git's records of what is stored are damaged")
+        .hint("`claude-backup verify` tells what is left, and what mends it")
 }

@@ -84,10 +84,17 @@ impl Vault {
         Ok(Soundness { lacking, damaged_packs, sound })
     }
 
+    /// The commits whose parents a shallow clone never had: git notes them, and so nothing is lost.
+    fn ends_of_shallow_history(&self) -> HashSet<ObjectId> {
+        let text = fs_err::read_to_string(self.git_dir.join("shallow")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
     /// Where all references point, the branch first.
     fn tips(&self) -> Result<Vec<ObjectId>> {
-        let tip = self.branch().and_then(|branch| branch.tip(self));
-        let mut tips: Vec<ObjectId> = tip.ok().flatten().into_iter().collect();
+        let tip = self.branch().and_then(|branch| branch.tip(self)).ok().flatten();
+        // The newest commit may be lost, and its branch as well.
+        let mut tips: Vec<ObjectId> = tip.or_else(|| self.newest_named()).into_iter().collect();
         self.git(|repository| {
             let targets = repository.references()?.flatten().filter_map(|found| found.target());
             tips.extend(targets.map(ObjectId::from));
@@ -116,6 +123,7 @@ struct At {
 impl Walk<'_> {
     fn commits(&mut self, tips: Vec<ObjectId>, progress: &dyn Progress) {
         let mut waiting = VecDeque::from(tips);
+        let ends = self.vault.ends_of_shallow_history();
         while let Some(id) = waiting.pop_front() {
             if progress.interrupted() {
                 return;
@@ -133,7 +141,9 @@ impl Walk<'_> {
                 continue;
             };
             self.tree(commit.tree, b"", At { commit: id, time: commit.time });
-            waiting.extend(commit.parents);
+            if !ends.contains(&id) {
+                waiting.extend(commit.parents);
+            }
         }
     }
 
@@ -161,7 +171,7 @@ impl Walk<'_> {
             return;
         }
         // It may lie by itself, or only the checksum of its entry may be damaged.
-        if self.vault.read_through_libgit2(id).is_err() {
+        if self.vault.read_object(id).is_err() {
             self.lack(id, ObjectKind::Blob, path, at);
         }
     }

@@ -2,6 +2,7 @@
 //! names and ids of all files of the newest commit, the reflog who committed what, when.
 
 use super::Vault;
+use super::branch::MAIN;
 use super::mending::Object;
 use super::object_id::{ObjectId, ObjectKind};
 use super::tree::{self, FileMode, TreeEdits};
@@ -46,15 +47,12 @@ impl Vault {
     }
 
     /// Lets the branch point to where it last was, where that was lost and the commit is there; true
-    /// where it does now.
+    /// where it does now. The caller holds the backup's lock; until then it is read from the reflog.
     ///
     /// # Errors
     /// Where the reference cannot be written.
     pub fn branch_of_reflog(&self) -> anyhow::Result<bool> {
-        let noted = self.reflog().into_iter().rev().map(|line| line.to);
-        let newest = noted.into_iter().find(|id| self.read_kind(*id, ObjectKind::Commit).is_ok());
-        let Some(newest) = newest else { return Ok(false) };
-        crate::fs::remove_if_exists(&self.git_dir.join(MAIN))?;
+        let Some(newest) = self.newest_of_reflog() else { return Ok(false) };
         self.set_reference(MAIN, newest)?;
         Ok(true)
     }
@@ -62,22 +60,43 @@ impl Vault {
     /// True where the branch cannot be read, or is not there although it once was.
     #[must_use]
     pub fn branch_is_lost(&self) -> bool {
-        match self.branch().and_then(|branch| branch.tip(self)) {
-            Ok(Some(_)) => false,
-            Ok(None) => !self.reflog().is_empty(),
+        let found = self.repository().refname_to_id(MAIN);
+        match found {
+            Ok(_) => false,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                !self.reflog().is_empty() || self.branch().and_then(|b| b.tip(self)).is_err()
+            }
             Err(_) => true,
         }
     }
 
+    /// Where the branch points, or where it last did if it is lost, whether or not that is there.
+    pub(super) fn newest_named(&self) -> Option<ObjectId> {
+        let found = self.repository().refname_to_id(MAIN);
+        found.map_or_else(|_| self.last_noted(), |id| Some(id.into()))
+    }
+
+    /// Where the branch last was by its own log, if that commit is there.
+    pub(super) fn newest_of_reflog(&self) -> Option<ObjectId> {
+        self.last_noted().filter(|id| self.read_kind(*id, ObjectKind::Commit).is_ok())
+    }
+
+    /// What the last line of the branch's log moved it to; nothing where that line is damaged, as an
+    /// earlier one would lead behind the newest backup, and forget what only that one has.
+    fn last_noted(&self) -> Option<ObjectId> {
+        Noted::parse(self.reflog_text().lines().last()?).map(|line| line.to)
+    }
+
     /// The moves of the branch, the oldest first.
     fn reflog(&self) -> Vec<Noted> {
+        self.reflog_text().lines().filter_map(Noted::parse).collect()
+    }
+
+    fn reflog_text(&self) -> String {
         let bytes = fs_err::read(self.git_dir.join("logs").join(MAIN)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).lines().filter_map(Noted::parse).collect()
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
-
-/// The backup's branch.
-const MAIN: &str = "refs/heads/main";
 
 /// One move of the branch.
 struct Noted {

@@ -25,7 +25,13 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let soundness = repository.vault.soundness(progress)?;
+    let soundness = match repository.vault.soundness(progress) {
+        Ok(soundness) => soundness,
+        Err(error) => {
+            problems.push(Problem::of_history(&repository.machine, &error));
+            return Ok(());
+        }
+    };
     let contents = lines.iter().flat_map(|line| line.entry.contents());
     let present: HashSet<ObjectId> =
         contents.flat_map(|content| content.parts.iter().map(|part| part.blob)).collect();

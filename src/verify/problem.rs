@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::repository::lost::LOST_HISTORY;
 use crate::session::MachineSlug;
 
 /// What is wrong.
@@ -67,7 +68,8 @@ impl ProblemKind {
             }
             Self::ChangedUnnoticed => "claude-backup sync --full",
             Self::Unlisted => {
-                "look at it, and remove it with `git rm` and `git commit` if it is not yours"
+                "claude-backup verify --repair looks for its line in earlier commits; where none has \
+                 one, look at it, and remove it with `git rm` and `git commit` if it is not yours"
             }
             Self::LineDamaged => {
                 "update claude-backup if a newer one wrote it, else undo that change with git: \
@@ -124,7 +126,7 @@ impl Problem {
 
     /// A repair was tried and left it: says what is lost, and what is still to be done.
     pub(super) fn is_beyond_repair(&mut self, verdict: &str) {
-        if self.kind.remedy() != REPAIR {
+        if self.remedy != REPAIR {
             return;
         }
         let rest = match (self.kind, self.path.is_empty()) {
@@ -144,6 +146,12 @@ impl Problem {
     /// True where it would be no use to give it back on trial.
     pub(super) fn leaves_no_copy(&self) -> bool {
         matches!(self.kind, ProblemKind::Lost | ProblemKind::WrongContent)
+    }
+
+    /// Git knows of no backup any more.
+    pub(super) fn of_lost_history(machine: &MachineSlug) -> Self {
+        let found = Self::new(machine, "", ProblemKind::HistoryDamaged, LOST_HISTORY);
+        Self { remedy: "claude-backup sync".into(), ..found }
     }
 
     /// Whose it is and where.

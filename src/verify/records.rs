@@ -32,6 +32,7 @@ pub(super) fn mend(
     let vault = &repository.vault;
     let mut repaired = Vec::new();
     vault.index_packs_again()?;
+    vault.set_damaged_references_aside()?;
     if vault.branch_is_lost() && vault.branch_of_reflog()? {
         let machine = repository.machine.to_string();
         repaired.push(Repaired { machine, path: BRANCH.into(), from: Origin::Git });

@@ -60,6 +60,7 @@ pub fn repair(
         let problems = look()?.problems;
         repairs.source_to_backup(subject, &problems, progress)?;
         repairs.commit_again(&problems)?;
+        repairs.list_again(&problems)?;
         repairs.git_to_work_tree(&problems)?;
     }
     let mut after = look()?;
@@ -148,6 +149,16 @@ impl Repairs<'_> {
             self.note(problem, Origin::Git);
         }
         Ok(())
+    }
+
+    /// A stored file whose line somebody took out of its ledger gets the one that it had.
+    fn list_again(&mut self, problems: &[Problem]) -> Result<()> {
+        let unlisted = self.own(problems, &[ProblemKind::Unlisted]);
+        let names: Vec<String> = unlisted.iter().map(|problem| problem.path.clone()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        sync::relist(self.repository, &names)
     }
 
     /// Those of this machine: another's folder is written by that one alone.

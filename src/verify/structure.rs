@@ -23,6 +23,10 @@ pub(super) fn check(
     let mut structure =
         Structure { repository, machine, committed: committed(repository, machine)?, problems };
     let lines = structure.lines()?;
+    if structure.is_of_shell_tool() && repository.wrote_ledgers(machine)? {
+        structure.unlisted();
+        return Ok(Vec::new());
+    }
     lines.iter().for_each(|entry| {
         for content in entry.contents() {
             for (name, part) in content.files(&entry.path) {

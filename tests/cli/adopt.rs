@@ -139,7 +139,7 @@ fn archive_of(folder: &str, id: &str) -> String {
 }
 
 /// `gzip -n -6`, as the shell tool called it.
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut child = Command::new("gzip")
         .args(["-n", "-6", "-c"])

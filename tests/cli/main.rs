@@ -23,6 +23,7 @@ mod list;
 mod lock;
 mod mending;
 mod moves;
+mod museum;
 mod names;
 mod namesakes;
 mod peek;

@@ -290,6 +290,11 @@ impl Ran {
         self
     }
 
+    /// The exit code, whatever it is.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Standard output as one JSON document; standard error must be silent.
     pub fn json(&self) -> Value {
         assert_eq!(self.err, "", "nothing beside the document");

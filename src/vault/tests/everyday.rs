@@ -18,9 +18,12 @@ fn where_there_is_no_repository_there_is_none() {
 
 #[test]
 fn a_repository_that_lost_its_head_is_not_taken_for_a_fresh_start() {
-    let sandbox = Sandbox::new();
-    sandbox.commit(&[("a", b"1")], NOON);
+    let mut sandbox = Sandbox::new();
+    let commit = sandbox.commit(&[("a", b"1")], NOON).unwrap();
     fs_err::remove_file(sandbox.root().join(".git/HEAD")).unwrap();
+    sandbox.restart();
+    assert_eq!(sandbox.vault.head().unwrap().unwrap().commit, commit);
+    fs_err::remove_dir_all(sandbox.root().join(".git/objects")).unwrap();
     let error = Vault::open(&sandbox.root()).err().unwrap();
     assert!(format!("{error:#}").contains("backup"), "{error:#}");
 }
