@@ -5,6 +5,7 @@
 //! refused with a code that is not 0.
 
 mod archives;
+mod bombs;
 mod branch;
 mod layouts;
 mod ledgers;
@@ -13,6 +14,7 @@ mod manifests;
 mod objects;
 mod packs;
 mod places;
+mod screens;
 mod settings;
 
 use std::path::{Path, PathBuf};
