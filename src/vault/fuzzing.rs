@@ -122,7 +122,8 @@ pub(crate) fn objects(bytes: &[u8]) {
         .into_iter()
         .flatten()
         .filter_map(|(name, _)| String::from_utf8(name).ok());
-    for name in names.filter(|name| check_path(name).is_ok()).take(3) {
+    let is_one = |name: &String| check_path(name).is_ok() && !name.contains('/');
+    for name in names.filter(is_one).take(3) {
         let mut edits = TreeEdits::new();
         edits.put(name.clone(), id, super::FileMode::Plain);
         let edited = tree::apply(Some(id), &edits, &mut |_| Ok(bytes.to_vec()));

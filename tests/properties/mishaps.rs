@@ -111,15 +111,15 @@ impl World {
     }
 
     /// Another computer has all that this one has sent.
-    pub(super) fn take_over(&mut self) {
+    pub(super) fn join(&mut self) {
         let Some(remote) = &self.remote else { return };
         self.sandbox.run(&["sync"]).success();
         let present = self.present();
         let url = remote.path().join("bare.git");
         let other = Sandbox::new().with_git().named("elsewhere");
-        let machine = ["--machine", "test-host", "--restore", "all"];
         let init = ["init", "--backend", "git", "--remote", url.to_str().unwrap()];
-        other.run(&[&init[..], &machine].concat()).success();
+        other.run(&init).success();
+        other.run(&["restore", "--all", "--machine", "test-host"]).success();
         self.assert_all_is_in(&other.claude(""));
         self.was_saved(present);
     }
@@ -134,7 +134,12 @@ fn is_private(name: &Path) -> bool {
 }
 
 fn put(path: &Path, file: Option<&Vec<u8>>) {
-    let Some(bytes) = file else { return drop(std::fs::remove_file(path)) };
+    let Some(bytes) = file else {
+        let _ = std::fs::remove_file(path);
+        // Folders that were made for it go too; one with other files in it stays.
+        let _ = path.ancestors().skip(1).try_for_each(std::fs::remove_dir);
+        return;
+    };
     if std::fs::read(path).is_ok_and(|present| present == *bytes) {
         return;
     }

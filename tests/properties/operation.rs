@@ -52,8 +52,8 @@ pub enum Operation {
     LoseDerived(Derived),
     /// The backup gets a copy elsewhere.
     Connect,
-    /// Another computer takes this machine's folder from there, with everything in it.
-    TakeOver,
+    /// Another computer joins, and gives back what this one has sent.
+    Join,
 }
 
 /// Where a run can end; what it has written until then is on the disk.
@@ -117,7 +117,7 @@ impl Operation {
             1 => (-9000..9000_i64).prop_map(Self::JumpTo),
             1 => Derived::any().prop_map(Self::LoseDerived),
             1 => Just(Self::Connect),
-            1 => Just(Self::TakeOver),
+            1 => Just(Self::Join),
         ]
     }
 }

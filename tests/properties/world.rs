@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use claude_backup::repository::Repository;
 use serde_json::Value;
 
 use crate::backup::{self, Stored, WorkTree};
@@ -103,7 +104,7 @@ impl World {
             }
             Operation::LoseDerived(what) => self.lose_derived(*what),
             Operation::Connect => self.connect(),
-            Operation::TakeOver => self.take_over(),
+            Operation::Join => self.join(),
         }
     }
 
@@ -111,7 +112,7 @@ impl World {
     pub fn end(&mut self) {
         self.sync(&["sync"]);
         self.assert_versions_can_be_restored();
-        self.take_over();
+        self.join();
         let _ = std::fs::remove_dir_all(self.sandbox.claude(""));
         let ran = self.sandbox.run(&["restore", "--all"]).success();
         let is_warned = ran.talk().contains("taken from git");
@@ -129,10 +130,11 @@ impl World {
         backup::read(&self.sandbox, self.work_tree)
     }
 
-    /// A run that saves nothing begins as all do.
+    /// What every run that writes begins with.
     pub(super) fn heal(&self) {
         if self.is_to_heal.take() {
-            self.sandbox.run(&["verify", "--repair"]).success();
+            let repository = Repository::open(&self.sandbox.backup(""), &self.sandbox.env());
+            drop(repository.unwrap().lock("heal").unwrap());
         }
     }
 
