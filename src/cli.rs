@@ -11,6 +11,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::commands::Context;
 use crate::commands::backend::BackendArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::export_config::ExportConfigArgs;
+use crate::commands::import_config::ImportConfigArgs;
 use crate::commands::init::InitArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::peek::PeekArgs;
@@ -59,6 +61,8 @@ enum Command {
     Verify(VerifyArgs),
     Backend(BackendArgs),
     Schedule(ScheduleArgs),
+    ExportConfig(ExportConfigArgs),
+    ImportConfig(ImportConfigArgs),
     Uninstall(UninstallArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -76,6 +80,8 @@ impl Command {
             Self::Verify(args) => args.run(context),
             Self::Backend(args) => args.run(context),
             Self::Schedule(args) => args.run(context),
+            Self::ExportConfig(args) => args.run(context),
+            Self::ImportConfig(args) => args.run(context),
             Self::Uninstall(args) => args.run(context),
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),

@@ -11,6 +11,8 @@ use crate::ui::Ui;
 
 pub mod backend;
 pub mod completions;
+pub mod export_config;
+pub mod import_config;
 pub mod init;
 mod joining;
 pub mod man;

@@ -1,7 +1,7 @@
 //! Each reader of bytes from outside, and what must hold of it: for `cargo fuzz`, and for a test
 //! that plays the same with fewer bytes. The bodies stand beside what they are about.
 
-use crate::{archive, repository, source, transcript, vault};
+use crate::{archive, config_archive, repository, secrets, source, transcript, vault};
 
 /// One reader.
 #[derive(Clone, Copy)]
@@ -31,6 +31,8 @@ pub const TARGETS: &[Target] = &[
     target("names", 100, repository::fuzzing::names),
     target("denied_paths", 100, source::fuzzing::denied_paths),
     target("status_line", 100, source::fuzzing::status_line),
+    target("config_archive", 2, config_archive::fuzzing::config_archive),
+    target("secrets", 20, secrets::fuzzing::secrets),
     target("delta", 100, vault::fuzzing::delta),
     target("pack", 20, vault::fuzzing::pack),
     target("objects", 100, vault::fuzzing::objects),

@@ -15,6 +15,7 @@ pub mod ui;
 pub mod backup;
 
 pub mod backend;
+pub mod config_archive;
 pub mod restore;
 pub mod schedule;
 pub mod status;
@@ -25,6 +26,7 @@ pub mod repository;
 
 pub mod archive;
 pub mod profile;
+pub mod secrets;
 pub mod session;
 pub mod source;
 pub mod transcript;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::fixture;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "sync",
     "status",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 12] = [
     "verify",
     "schedule",
     "uninstall",
+    "export-config",
+    "import-config",
     "completions",
     "man",
 ];

@@ -37,6 +37,14 @@ const PROMISED: &[(&[&str], &str)] = &[
          warnings lastRun.at lastRun.result gone atRisk proof machines.0.slug machines.0.machine \
          machines.0.lastSync machines.0.sessionCount machines.0.backupSizeBytes",
     ),
+    (
+        &["export-config", "x.tar.gz"],
+        "exported.path exported.size exported.files secrets denied leftOut",
+    ),
+    (
+        &["import-config", "x.tar.gz"],
+        "imported.files imported.failures dryRun added displaced kept unchanged ignored secrets",
+    ),
     (&["schedule", "show"], "schedule scheduler active nextRun problem"),
     (&["completions", "bash"], "shell script"),
     (&["man"], "page"),

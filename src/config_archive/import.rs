@@ -1,0 +1,166 @@
+//! Putting a profile from an archive into the Claude home, over nothing that is not kept.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use super::check::{Checked, Content, Held, for_each};
+use super::{LeftOut, export};
+use crate::fs::{is_missing, new_beside, persist};
+use crate::restore::Conflict;
+use crate::source::{Kind, Listing, SourceFile, Stat};
+
+/// What an import would do.
+#[derive(Clone, Debug, Default)]
+pub struct ImportPlan {
+    /// What is written: where nothing stands.
+    pub add: Vec<PathBuf>,
+    /// What is written over other bytes, which are kept.
+    pub displace: Vec<PathBuf>,
+    /// Other bytes that stay.
+    pub keep: Vec<PathBuf>,
+    /// What stands there already, bytes and bits.
+    pub same: Vec<PathBuf>,
+    /// What must not be written.
+    pub forbidden: Vec<LeftOut>,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportOutcome {
+    /// Files written.
+    pub files: u64,
+    /// The archive with what was displaced.
+    pub displaced_to: Option<String>,
+    /// What could not be written.
+    pub failures: Vec<LeftOut>,
+}
+
+/// Compares an archive with a Claude home.
+#[must_use]
+pub fn plan(checked: &Checked, home: &Path, conflict: Conflict) -> ImportPlan {
+    let mut plan = ImportPlan::default();
+    for (relative, held) in &checked.files {
+        match state_of(home, relative, held) {
+            Ok(State::Free) => plan.add.push(relative.clone()),
+            Ok(State::Same) => plan.same.push(relative.clone()),
+            Ok(State::Other) => match conflict {
+                Conflict::Displace => plan.displace.push(relative.clone()),
+                Conflict::Keep => plan.keep.push(relative.clone()),
+            },
+            Err(error) => plan.forbidden.push(LeftOut {
+                path: relative.display().to_string(),
+                reason: format!("{error:#}"),
+            }),
+        }
+    }
+    plan
+}
+
+/// Writes what the plan says. What is displaced is put into an archive of its own first, which can
+/// be imported again.
+///
+/// # Errors
+/// Where the archive is not the one that was checked, or what would be displaced cannot be kept.
+pub fn apply(
+    archive: &Path,
+    checked: &Checked,
+    plan: &ImportPlan,
+    home: &Path,
+    displaced_to: &Path,
+) -> Result<ImportOutcome> {
+    let mut outcome = ImportOutcome { failures: plan.forbidden.clone(), ..Default::default() };
+    if !plan.displace.is_empty() {
+        keep_displaced(home, &plan.displace, displaced_to)?;
+        outcome.displaced_to = Some(displaced_to.display().to_string());
+    }
+    for_each(archive, |relative, entry| {
+        let is_wished = |list: &[PathBuf]| list.iter().any(|wished| wished == relative);
+        if !is_wished(&plan.add) && !is_wished(&plan.displace) {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        let held = checked.files.get(relative).filter(|held| held.content == Content::of(&bytes));
+        let Some(held) = held else {
+            bail!("`{}` changed while it was read; some files may be written", archive.display());
+        };
+        match write(&home.join(relative), &bytes, held.mode) {
+            Ok(()) => outcome.files += 1,
+            Err(error) => outcome.failures.push(LeftOut {
+                path: relative.display().to_string(),
+                reason: format!("{error:#}"),
+            }),
+        }
+        Ok(())
+    })?;
+    Ok(outcome)
+}
+
+enum State {
+    Free,
+    Same,
+    Other,
+}
+
+/// What stands at a file's place; fails where it must not be written to.
+fn state_of(home: &Path, relative: &Path, held: &Held) -> Result<State> {
+    let mut folder = home.to_path_buf();
+    for part in relative.parent().into_iter().flat_map(Path::components) {
+        folder.push(part);
+        match folder.symlink_metadata() {
+            Ok(found) if found.is_dir() => {}
+            Ok(found) if found.is_symlink() => bail!("`{}` is a link", folder.display()),
+            Ok(_) => bail!("`{}` is no folder", folder.display()),
+            Err(error) if is_missing(&error) => return Ok(State::Free),
+            Err(error) => return Err(error).with_context(|| format!("`{}`", folder.display())),
+        }
+    }
+    let path = home.join(relative);
+    let found = match path.symlink_metadata() {
+        Ok(found) => found,
+        Err(error) if is_missing(&error) => return Ok(State::Free),
+        Err(error) => return Err(error).with_context(|| format!("`{}`", path.display())),
+    };
+    if found.is_symlink() {
+        bail!("`{}` is a link", path.display());
+    }
+    if !found.is_file() {
+        bail!("`{}` is no file", path.display());
+    }
+    if found.len() != held.content.length {
+        return Ok(State::Other);
+    }
+    let same = Content::of(&fs_err::read(&path)?) == held.content;
+    let same_bits = Stat::of(&found).mode & 0o111 == held.mode & 0o111;
+    Ok(if same && same_bits { State::Same } else { State::Other })
+}
+
+fn keep_displaced(home: &Path, displaced: &[PathBuf], target: &Path) -> Result<()> {
+    let file = |relative: &PathBuf| -> Result<SourceFile> {
+        let path = home.join(relative);
+        let stat = Stat::of(&fs_err::symlink_metadata(&path)?);
+        Ok(SourceFile { relative: relative.clone(), path, kind: Kind::Config, stat })
+    };
+    let files = displaced.iter().map(file).collect::<Result<_>>()?;
+    let kept = export(&Listing { files, ..Listing::default() }, target)
+        .context("what stands there could not be kept, so nothing was replaced")?;
+    match kept.left_out.first() {
+        None => Ok(()),
+        Some(lost) => {
+            bail!("`{}` could not be kept, so nothing was replaced: {}", lost.path, lost.reason)
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        crate::fs::create_private_dir(folder)?;
+    }
+    let mut file = new_beside(path)?;
+    file.write_all(bytes).with_context(|| format!("failed to write `{}`", path.display()))?;
+    Ok(persist(file, path, mode)?)
+}

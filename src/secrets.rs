@@ -1,0 +1,211 @@
+//! Likely secrets in content: found by kind and line, and never shown.
+//!
+//! Files that are secrets by their name are the deny list's business. This is for the token that
+//! stands in settings, or that a transcript repeats. It warns; it changes nothing.
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
+mod rules;
+
+use std::io::{self, BufRead};
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexSet};
+use serde::Serialize;
+
+use self::rules::{RULES, Rule};
+
+/// A longer line is looked at in parts.
+const LONGEST_LINE: usize = 4 << 20;
+/// A part begins with so many bytes of the one before, so that no secret is cut in two.
+const OVERLAP: usize = 4096;
+
+/// Something in a file that looks like a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Secret {
+    /// From 1.
+    pub line: u64,
+    /// What it looks like, as in `GitHub token`.
+    pub kind: &'static str,
+}
+
+static SET: LazyLock<RegexSet> = LazyLock::new(|| {
+    RegexSet::new(RULES.iter().map(Rule::pattern)).expect("the rules are our own")
+});
+static EACH: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let compiled = RULES.iter().map(|rule| Regex::new(&rule.pattern()));
+    compiled.collect::<Result<_, _>>().expect("the rules are our own")
+});
+
+/// Looks at a text line by line, each as it stands and as a JSON string would be read.
+///
+/// Each kind counts once a line.
+///
+/// # Errors
+/// As the reader says.
+pub fn scan(mut text: impl BufRead) -> io::Result<Vec<Secret>> {
+    let mut found = Vec::new();
+    let mut part = Vec::new();
+    let mut line = 1;
+    loop {
+        let ended = read_part(&mut text, &mut part)?;
+        if part.is_empty() {
+            return Ok(found);
+        }
+        let mut kinds = kinds_in(&part);
+        if part.contains(&b'\\') {
+            kinds.extend(kinds_in(&unescaped(&part)));
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        found.extend(kinds.into_iter().map(|kind| Secret { line, kind }));
+        if ended {
+            line += 1;
+            part.clear();
+        } else {
+            part.drain(..part.len().saturating_sub(OVERLAP));
+        }
+    }
+}
+
+/// Adds the rest of a line to what is there, but not more than a part; true at the line's end.
+fn read_part(text: &mut impl BufRead, part: &mut Vec<u8>) -> io::Result<bool> {
+    let begun = part.len();
+    loop {
+        let bytes = text.fill_buf()?;
+        if bytes.is_empty() {
+            // What overlaps with the part before was looked at.
+            if part.len() == begun {
+                part.clear();
+            }
+            return Ok(true);
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        part.extend_from_slice(&bytes[..taken]);
+        text.consume(taken);
+        if end.is_some() {
+            return Ok(true);
+        }
+        if part.len() >= LONGEST_LINE {
+            return Ok(false);
+        }
+    }
+}
+
+fn kinds_in(text: &[u8]) -> Vec<&'static str> {
+    let matched = SET.matches(text);
+    let holds = |at: &usize| {
+        let (rule, regex): (&Rule, &Regex) = (&RULES[*at], &EACH[*at]);
+        regex.captures_iter(text).any(|found| {
+            let secret = found.get(1).or_else(|| found.get(0)).map_or(&b""[..], |m| m.as_bytes());
+            rule.is_random_enough(secret)
+        })
+    };
+    matched.into_iter().filter(holds).map(|at| RULES[at].kind).collect()
+}
+
+/// The text with JSON's escapes taken away, twice where a document stands in a document.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let once = unescaped_once(text);
+    if once.contains(&b'\\') { unescaped_once(&once) } else { once }
+}
+
+fn unescaped_once(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [b'\\', b'n' | b'r', rest @ ..] => {
+                plain.push(b'\n');
+                rest
+            }
+            [b'\\', b't', rest @ ..] => {
+                plain.push(b'\t');
+                rest
+            }
+            [b'\\', letter, rest @ ..] | [letter, rest @ ..] => {
+                plain.push(*letter);
+                rest
+            }
+            [] => return plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Never a whole token in these papers: what looks like one is put together here.
+    fn token(start: &str, length: usize) -> String {
+        let letters = "aB3dE5gH7jK9mN2pQ4sT6vW8xY0z";
+        start.to_owned() + &letters.chars().cycle().take(length).collect::<String>()
+    }
+
+    fn kinds(text: &str) -> Vec<(u64, &'static str)> {
+        scan(text.as_bytes()).unwrap().into_iter().map(|found| (found.line, found.kind)).collect()
+    }
+
+    #[test]
+    fn each_kind_is_found_where_it_stands() {
+        for (start, length, kind) in [
+            ("sk-ant-api03-", 93, "Anthropic API key"),
+            ("sk-ant-oat01-", 80, "Claude login token"),
+            ("sk-ant-ort01-", 80, "Claude refresh token"),
+            ("sk-ant-sid01-", 80, "Claude session key"),
+            ("ghp_", 36, "GitHub token"),
+            ("github_pat_", 60, "GitHub token"),
+            ("glpat-", 20, "GitLab token"),
+            ("npm_", 36, "npm token"),
+            ("xoxb-", 40, "Slack token"),
+            ("sk_live_", 24, "Stripe key"),
+        ] {
+            let token = token(start, length);
+            let text = format!("nothing\nexport X={token}\n");
+            assert_eq!(kinds(&text), [(2, kind)], "{start}");
+            let escaped = serde_json::json!({"text": format!("a\tb\"{token}\"\n")}).to_string();
+            assert!(kinds(&escaped).contains(&(1, kind)), "{start} in a document");
+            let twice = serde_json::json!({"result": escaped}).to_string();
+            assert!(kinds(&twice).contains(&(1, kind)), "{start} in a document in a document");
+        }
+    }
+
+    #[test]
+    fn a_telling_name_with_a_random_value_is_enough() {
+        let value = token("", 32);
+        for text in [
+            format!("FOO_TOKEN={value}"),
+            format!("\"apiKey\": \"{value}\""),
+            format!("password = '{value}'"),
+            format!("{{\"env\":{{\"MY_SECRET\":\"{value}\"}}}}"),
+        ] {
+            assert_eq!(kinds(&text), [(1, "secret by its name")], "{text}");
+        }
+        for text in ["token: aaaaaaaaaaaaaaaaaaaaaa", "the password is long", "max_tokens = 4096"] {
+            assert_eq!(kinds(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_and_addresses_with_passwords_are_seen() {
+        let begin = format!("-----BEGIN {} KEY-----", "OPENSSH PRIVATE");
+        assert_eq!(kinds(&begin), [(1, "private key")]);
+        assert_eq!(kinds("postgres://me:hunter22@db.example/x"), [(1, "password in an address")]);
+        assert_eq!(kinds("https://example.org:8080/a@b"), []);
+    }
+
+    #[test]
+    fn a_line_longer_than_a_part_hides_nothing() {
+        let token = token("ghp_", 36);
+        for before in [LONGEST_LINE - 10, LONGEST_LINE, 3 * LONGEST_LINE - 20] {
+            let text = format!("{} {token} {}\nlast {token}", " ".repeat(before), " ".repeat(99));
+            assert_eq!(kinds(&text), [(1, "GitHub token"), (2, "GitHub token")]);
+        }
+    }
+
+    #[test]
+    fn bytes_of_any_kind_are_looked_at() {
+        assert_eq!(scan(&[0xff, 0, b'\\', b'\n', b'\\'][..]).unwrap(), []);
+    }
+}
