@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::Repository;
 use super::manifest::stamp;
-use crate::fs::{PRIVATE_FILE, read_if_exists, write_atomic};
+use crate::fs::{PRIVATE_FILE, read_if_exists};
 
 /// A longer log is cut to half of this, at a line's beginning.
 const LONGEST: u64 = 256 * 1024;
@@ -23,11 +23,7 @@ impl Repository {
         let length = fs_err::metadata(&path).map_or(0, |log| log.len());
         if length == 0 || length > LONGEST {
             let old = read_if_exists(&path)?.unwrap_or_default();
-            return Ok(write_atomic(
-                &path,
-                &[newest(&old), line.as_bytes()].concat(),
-                PRIVATE_FILE,
-            )?);
+            return self.write_file(&path, &[newest(&old), line.as_bytes()].concat(), PRIVATE_FILE);
         }
         let mut file = fs_err::OpenOptions::new().append(true).open(&path)?;
         file.write_all(line.as_bytes())

@@ -3,6 +3,7 @@
 //! Whatever is put back has the very bytes that its name is the hash of, so nothing that leads to
 //! it changes. It goes into a pack of its own, as durably as any other.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -103,14 +104,18 @@ impl Vault {
         self.index_packs(|folder, name| index_path(folder, name).exists())
     }
 
+    /// What a run that died was making or removing: it goes, or is finished, by our list.
+    pub(super) fn pending_packs(&self) -> Result<HashSet<String>> {
+        let listed = pack_list::read(&self.private_dir()?.join("packs"))?.into_iter();
+        let pending = listed.filter(|(_, listed)| *listed == Listed::Pending);
+        Ok(pending.map(|(name, _)| name).collect())
+    }
+
     fn index_packs(&self, has_index: impl Fn(&Path, &str) -> bool) -> Result<()> {
         let folder = self.packs()?.path().to_path_buf();
-        let listed = pack_list::read(&self.private_dir()?.join("packs"))?;
-        // What a run that died was making or removing goes, or is finished, by that list.
-        let is_pending = |name: &String| listed.get(name) == Some(&Listed::Pending);
-        let names = pack_names(&folder)?.into_iter();
-        let names: Vec<String> =
-            names.filter(|name| !is_pending(name) && !has_index(&folder, name)).collect();
+        let mut names = pack_names(&folder)?;
+        let pending = self.pending_packs()?;
+        names.retain(|name| !pending.contains(name) && !has_index(&folder, name));
         for name in &names {
             let scratch = tempfile::tempdir_in(self.private_dir()?)?;
             let pack = fs_err::File::open(folder.join(format!("pack-{name}.pack")))?;
@@ -268,7 +273,7 @@ impl Mending<'_> {
     }
 }
 
-fn index_path(folder: &Path, name: &str) -> PathBuf {
+pub(super) fn index_path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("pack-{name}.idx"))
 }
 

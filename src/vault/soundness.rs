@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::Vault;
 use super::entry::Form;
+use super::mending::index_path;
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack_file::PackFile;
 use super::pack_list::is_pack_name;
@@ -61,7 +62,9 @@ impl Vault {
     /// Where the folder of packs or the references cannot be listed.
     pub fn soundness(&self, progress: &dyn Progress) -> Result<Soundness> {
         let folder = self.packs()?.path().to_path_buf();
-        let names = pack_names(&folder)?;
+        let mut names = pack_names(&folder)?;
+        let pending = self.pending_packs()?;
+        names.retain(|name| !pending.contains(name) || index_path(&folder, name).exists());
         let length =
             |name: &String| fs_err::metadata(pack_path(&folder, name)).map_or(0, |m| m.len());
         progress.start("reading history", names.len() as u64, names.iter().map(length).sum());
