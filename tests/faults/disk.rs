@@ -117,7 +117,9 @@ impl Disk {
             if let Node::File(file) = node
                 && told.unsynced.contains(file)
             {
-                self.lose_bytes(*file, &std::fs::read(path).unwrap(), loss);
+                let bytes = std::fs::read(path);
+                let bytes = bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                self.lose_bytes(*file, &bytes, loss);
             }
         }
         let kept = kept_changes(told.changes, told.at_last_sync, loss, random);

@@ -43,7 +43,9 @@ fn assert_told(record: &Record, ran: &Ran, fault: Fault) {
         assert!(fault.action != "short" || code == 0, "a short write is no failure: {ran:#?}");
         return;
     }
-    let names_a_path = said.contains(".claude") || said.contains("remote.git");
+    // What is stored is named by its machine and its name there.
+    let paths = [".claude", "remote.git", "/projects/", "/config/"];
+    let names_a_path = paths.iter().any(|path| said.contains(path));
     assert!(names_a_path, "no path is named: {ran:#?}");
 }
 
