@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::backend::{self, Push};
 use crate::progress::Progress;
 use crate::repository::{Repository, heal, migrate};
+use crate::scan::Scanned;
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
 use crate::verify::Today;
@@ -32,6 +33,9 @@ pub struct BackupOutcome {
     pub push: Push,
     /// The share of the backup that was proven along with it; nothing where that was not its turn.
     pub proof: Option<Today>,
+    /// What looks like a secret, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Scanned>,
     /// From the first look to the last word.
     pub duration_ms: u64,
 }
@@ -68,7 +72,14 @@ pub fn run(
     }
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
-    let outcome = BackupOutcome { sync, pushed: push.is_pushed(), push, proof: None, duration_ms };
+    let outcome = BackupOutcome {
+        sync,
+        pushed: push.is_pushed(),
+        push,
+        proof: None,
+        scan: None,
+        duration_ms,
+    };
     if let Err(error) = repository.log(&outcome.line()) {
         repository.warn(format!("the run is not in the log: {error:#}"));
     }

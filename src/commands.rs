@@ -21,6 +21,7 @@ pub mod restore;
 mod restore_words;
 mod saved;
 pub mod schedule;
+mod secrets;
 pub mod status;
 pub mod sync;
 pub mod uninstall;

@@ -17,6 +17,7 @@ pub mod backup;
 pub mod backend;
 pub mod config_archive;
 pub mod restore;
+pub mod scan;
 pub mod schedule;
 pub mod status;
 pub mod sync;

@@ -29,6 +29,26 @@ pub struct Secret {
     pub kind: &'static str,
 }
 
+/// Likely secrets in one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Secrets {
+    /// The name below the Claude home.
+    pub path: String,
+    /// Where in it, and what kinds.
+    pub found: Vec<Secret>,
+}
+
+impl Secrets {
+    /// Those in these bytes, if there are any.
+    ///
+    /// # Errors
+    /// As the reader says.
+    pub fn of(path: &str, bytes: impl BufRead) -> io::Result<Option<Self>> {
+        let found = scan(bytes)?;
+        Ok((!found.is_empty()).then(|| Self { path: path.to_owned(), found }))
+    }
+}
+
 static SET: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(RULES.iter().map(Rule::pattern)).expect("the rules are our own")
 });

@@ -14,6 +14,7 @@ use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
 use crate::repository::settings;
+use crate::scan::{self, LastScan};
 use crate::schedule::{self, Frequency, Scheduled, State};
 use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
@@ -92,6 +93,8 @@ pub struct Status {
     pub repository_bytes: u64,
     /// What was given back on trial; nothing before there was a trial.
     pub proof: Option<Proven>,
+    /// What looks like a secret in what is saved; nothing before there was a look.
+    pub secrets: Option<LastScan>,
     /// Every machine in the backup.
     pub machines: Vec<MachineLine>,
 }
@@ -210,6 +213,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         config: part(manifest.config.files, None, manifest.config.size_bytes),
         sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
         proof: proven(repository, &index),
+        secrets: scan::last(repository),
         index: IndexCount { sessions: index.len() as u64 },
         scheduler: if scheduled.state == State::Active { "active" } else { "inactive" }.into(),
         schedule: scheduled.frequency.map(Frequency::as_str).unwrap_or_default().into(),

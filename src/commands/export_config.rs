@@ -8,14 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use crate::config_archive::{self, Exported, LeftOut, Secrets};
+use super::secrets::secrets_words;
+use crate::config_archive::{self, Exported, LeftOut};
 use crate::repository::manifest::size_words;
+use crate::secrets::Secrets;
 use crate::source::{self, Options, Roots, Scope};
 use crate::ui::words::{count, place, size};
 use crate::ui::{Mark, Page, Report, Span};
-
-/// So many lines with a likely secret are shown to a person; programs get all.
-const MOST_SHOWN: usize = 10;
 
 /// Write settings, skills, agents and hooks into one file that can be carried
 #[derive(Args, Clone, Debug)]
@@ -100,33 +99,5 @@ impl Report for ExportReport {
     /// 3: some files could not be saved.
     fn exit_code(&self) -> u8 {
         if self.left_out.is_empty() { 0 } else { 3 }
-    }
-}
-
-/// Likely secrets by file, line and kind; never the secret.
-pub(super) fn secrets_words(
-    page: &mut Page<'_>,
-    secrets: &[Secrets],
-    advice: &str,
-) -> io::Result<()> {
-    let lines = || {
-        let of = |file: &Secrets| {
-            let path = file.path.clone();
-            file.found.clone().into_iter().map(move |found| (path.clone(), found))
-        };
-        secrets.iter().flat_map(of)
-    };
-    let all = lines().count();
-    if all == 0 {
-        return Ok(());
-    }
-    let places = count(all as u64, "line");
-    page.mark(Mark::Warn, format!("{places} with what looks like a secret; {advice}"))?;
-    for (path, found) in lines().take(MOST_SHOWN) {
-        page.line(format!("  {path}:{}: {}", found.line, found.kind))?;
-    }
-    match all.checked_sub(MOST_SHOWN) {
-        Some(more @ 1..) => page.line(format!("  and {more} more; --json lists all")),
-        _ => Ok(()),
     }
 }

@@ -8,10 +8,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use super::export_config::secrets_words;
-use crate::config_archive::{self, Checked, ImportOutcome, ImportPlan, Secrets};
+use super::secrets::secrets_words;
+use crate::config_archive::{self, Checked, ImportOutcome, ImportPlan};
 use crate::env::Env;
 use crate::restore::Conflict;
+use crate::secrets::Secrets;
 use crate::source::Roots;
 use crate::ui::words::{count, place};
 use crate::ui::{Mark, Page, Report};

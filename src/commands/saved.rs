@@ -4,8 +4,10 @@ use std::io;
 
 use serde::Serialize;
 
+use super::secrets::secrets_words;
 use crate::backend::Push;
 use crate::backup::BackupOutcome;
+use crate::scan::Scanned;
 use crate::sync::NewVersion;
 use crate::ui::words::{count, duration, size};
 use crate::ui::{Mark, Page, Report};
@@ -130,6 +132,13 @@ impl Report for Saved {
         }
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
+        }
+        if let Some(Scanned { last, secrets }) = &self.0.scan {
+            secrets_words(page, secrets, "they are in the backup as well")?;
+            if secrets.is_empty() {
+                let files = count(last.files, "file");
+                page.mark(Mark::Good, format!("{files} with nothing that looks like a secret"))?;
+            }
         }
         for problem in self.0.proof.iter().flat_map(|today| &today.problems) {
             super::verify::problem_words(page, problem)?;

@@ -92,6 +92,7 @@ impl StatusReport {
             fields.push(("sweep", Span::plain(text)));
         }
         fields.extend(self.proof().map(|proof| ("proof", Span::plain(proof))));
+        fields.extend(self.secrets().map(|secrets| ("secrets", Span::plain(secrets))));
         let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
         let others: Vec<String> = others
             .map(|line| format!("{} ({})", line.slug, count(line.session_count, "session")))
@@ -117,6 +118,15 @@ impl StatusReport {
             (_, first) => first.map(|first| format!(", {first}")).unwrap_or_default(),
         };
         Some(format!("{} of {sessions} proven restorable{times}", grouped(proof.proven)))
+    }
+
+    /// What looks like a secret, and when somebody looked.
+    fn secrets(&self) -> Option<String> {
+        let last = self.status.secrets.as_ref().filter(|last| last.lines > 0)?;
+        let at = parse_stamp(&last.at).map(|at| when(at, self.env.now(), &self.env));
+        let (lines, files) = (count(last.lines, "line"), count(last.suspicious, "file"));
+        let at = at.map(|at| format!(", {at}")).unwrap_or_default();
+        Some(format!("{lines} in {files} may hold one{at}: claude-backup sync --scan"))
     }
 
     /// How often a backup is made automatically, and when next.

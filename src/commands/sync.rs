@@ -10,6 +10,7 @@ use super::Context;
 use super::saved::Saved;
 use crate::backup::{self, BackupOutcome, Publishing};
 use crate::repository::Repository;
+use crate::scan;
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Change, Prepared, Reading};
 use crate::ui::words::{count, size};
@@ -31,6 +32,9 @@ pub struct SyncArgs {
     /// Read every file again, changed or not
     #[arg(long)]
     full: bool,
+    /// Look for what may be secrets in everything that is saved, too
+    #[arg(long, conflicts_with = "dry_run")]
+    scan: bool,
     /// Do not send the copy elsewhere
     #[arg(long)]
     no_push: bool,
@@ -65,8 +69,13 @@ impl SyncArgs {
             proof: verify::prove_daily(&repository, &roots, &*progress),
             ..made
         });
+        let mut outcome = outcome?;
+        if self.scan {
+            outcome.scan = Some(scan::run(&repository, &roots, &*progress)?);
+        }
+        drop(progress);
         context.warn_of(&repository);
-        context.ui.emit(&Saved(outcome?))
+        context.ui.emit(&Saved(outcome))
     }
 
     fn scope(&self) -> Scope {

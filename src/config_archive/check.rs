@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use super::{MOST_BYTES, MOST_FILES, Secrets, mode_of};
+use super::{MOST_BYTES, MOST_FILES, mode_of};
 use crate::error::{ErrorKind, Failure};
 use crate::profile;
-use crate::secrets;
+use crate::secrets::Secrets;
 use crate::source::{deny, kind_of};
 
 /// What an archive holds that may be imported.
@@ -55,10 +55,7 @@ pub fn check(archive: &Path) -> Result<Checked> {
         let mode = mode_of(entry.header().mode().unwrap_or(0));
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).with_context(|| format!("`{name}` in the archive"))?;
-        let found = secrets::scan(&bytes[..])?;
-        if !found.is_empty() {
-            checked.secrets.push(Secrets { path: name.clone(), found });
-        }
+        checked.secrets.extend(Secrets::of(&name, &bytes[..])?);
         let held = Held { content: Content::of(&bytes), mode };
         match checked.files.insert(relative.to_owned(), held) {
             None => Ok(()),

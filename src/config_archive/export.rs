@@ -1,15 +1,16 @@
 //! Writing a profile into an archive: the files that a backup would keep, and no others.
 
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use flate2::{Compression, GzBuilder};
 use tar::{EntryType, Header};
 
-use super::{LeftOut, Secrets, mode_of, secrets_in};
+use super::{LeftOut, mode_of};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, new_beside, persist};
+use crate::secrets::Secrets;
 use crate::source::{Listing, SourceFile};
 
 /// What an export put into its file.
@@ -77,7 +78,7 @@ fn add(tar: &mut tar::Builder<impl Write>, file: &SourceFile) -> Result<Option<S
     let name = file.relative.to_str().context("its name is not UTF-8");
     let name = name.map_err(Trouble::Reading)?;
     let bytes = fs_err::read(&file.path).map_err(|error| Trouble::Reading(error.into()))?;
-    let secrets = secrets_in(name, BufReader::new(&bytes[..])).map_err(Trouble::Reading)?;
+    let secrets = Secrets::of(name, &bytes[..]).map_err(|error| Trouble::Reading(error.into()))?;
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_size(bytes.len() as u64);

@@ -25,6 +25,10 @@ fn configured() -> Sandbox {
         .write(sandbox.claude(".credentials.json"), "never\n")
         .write(sandbox.claude("projects/-p/1.jsonl"), "{}\n");
     set_mode(&sandbox.claude("hooks/stop.sh"), 0o755);
+    // Times are in the archive, so they count for its size.
+    for name in ["CLAUDE.md", "settings.json", "hooks/stop.sh", "skills/x/SKILL.md"] {
+        sandbox.age(sandbox.claude(name), 1);
+    }
     sandbox
 }
 
@@ -87,7 +91,8 @@ fn the_same_config_gives_the_same_file() {
 fn its_words_are_those_of_a_person() {
     let sandbox = configured();
     let secret = format!("{{\"env\": {{\"A\": \"{}{}\"}}}}\n", "ghp_", "aB3dE5gH7j".repeat(4));
-    sandbox.write(sandbox.claude("settings.json"), format!("\n{secret}"));
+    let settings = sandbox.claude("settings.json");
+    sandbox.write(&settings, format!("\n{secret}")).age(&settings, 1);
     let exported = sandbox.run(&["export-config"]).success().both();
     assert!(!exported.contains("aB3dE5"), "the value is never shown");
     insta::assert_snapshot!("config_exported", exported);

@@ -32,6 +32,7 @@ mod regressions;
 mod remote;
 mod restore;
 mod sandbox;
+mod scan;
 mod schedule;
 mod secrets;
 mod source;
