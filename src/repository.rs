@@ -18,6 +18,7 @@ pub mod migrate;
 mod older;
 pub mod revision;
 mod run_log;
+mod scratch;
 pub mod settings;
 mod sizes;
 pub mod stage;
@@ -465,16 +466,6 @@ impl Repository {
         let folder = self.vault.private_dir()?.join("stage");
         create_private_dir(&folder)?;
         Ok(folder)
-    }
-
-    /// An empty folder beside the backup's own, gone with the value.
-    ///
-    /// # Errors
-    /// As the file system says, with the path.
-    pub fn scratch_folder(&self, prefix: &str) -> Result<tempfile::TempDir> {
-        let folder = self.vault.private_dir()?;
-        let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&folder);
-        made.with_context(|| format!("failed to make a folder in `{}`", folder.display()))
     }
 
     /// Notes something the user should know; the command at the end shows it.

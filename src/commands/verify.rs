@@ -49,7 +49,7 @@ impl VerifyArgs {
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));
         let progress = context.ui.progress();
-        let folder = repository.scratch_folder("clone-")?;
+        let folder = repository.scratch_folder("clone")?;
         let clone = || backend::clone_into(&repository, folder.path(), &*progress);
         let copy = self.from_remote.then(clone).transpose()?;
         let stored = copy.as_ref().unwrap_or(&repository);

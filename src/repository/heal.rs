@@ -60,6 +60,7 @@ fn lies_inside(name: &str) -> bool {
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     let stage = repository.stage_dir()?;
     fs_err::remove_dir_all(&stage)?;
+    repository.clear_old_scratch()?;
     repository.vault.keep_config()?;
     repository.vault.index_packs_without_one()?;
     repository.vault.set_damaged_references_aside()?;

@@ -33,7 +33,7 @@ pub(super) fn try_out(
     progress: &dyn Progress,
 ) -> Result<Tried> {
     let repository = subject.stored;
-    let scratch = subject.own.scratch_folder("proof-")?;
+    let scratch = subject.own.scratch_folder("proof")?;
     let mut trial = Trial {
         repository,
         scratch: scratch.path(),

@@ -64,7 +64,7 @@ fn a_sound_backup_has_no_problem_at_any_depth() {
     assert_eq!((&status["proof"]["proven"], &status["proof"]["sessions"]), (&7.into(), &7.into()));
     let left = std::fs::read_dir(sandbox.backup(".git/claude-backup")).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("proof-")), "{left:?}");
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("scratch-")), "{left:?}");
 }
 
 #[test]
@@ -190,4 +190,14 @@ fn wherever_a_pack_is_damaged_it_is_named_and_nothing_panics() {
     assert!(found_kinds.contains("history-damaged"), "{found_kinds:?}");
     assert!(found_kinds.contains("git-damaged"), "{found_kinds:?}");
     assert_eq!(kinds(&verify(&sandbox, 0, &["--read"])), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_trial_left_goes_the_day_after() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    let left = sandbox.backup(".git/claude-backup/scratch-proof-x");
+    sandbox.write(left.join("vm/session.jsonl"), "plain");
+    sandbox.pass_minutes(7 * 24 * 60).sync();
+    assert!(!left.exists());
 }
