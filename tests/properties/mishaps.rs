@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::backup::WorkTree;
 use crate::operation::{Derived, Moment};
 use crate::sandbox::Sandbox;
 use crate::world::World;
@@ -23,7 +24,7 @@ impl World {
         self.heal();
         self.is_to_heal.set(true);
         let before = files_below(&root);
-        self.sandbox.run(&["sync", "--no-push"]).success();
+        self.run_sync(&["sync", "--no-push"]);
         let after = files_below(&root);
         let is_early = |name: &Path| match moment {
             Moment::BeforeTheBranch => is_object(name) || is_private(name),
@@ -83,12 +84,16 @@ impl World {
         assert!(files_below(&self.sandbox.stored("")) == stored);
     }
 
-    pub(super) fn lose_derived(&self, what: Derived) {
+    pub(super) fn lose_derived(&mut self, what: Derived) {
         let names: &[&str] = match what {
             Derived::Papers => &["manifest.json", "session-index.json"],
             Derived::GitIndex => &[".git/index"],
             Derived::PrivateFolder => &[".git/claude-backup"],
         };
+        if what == Derived::PrivateFolder && self.is_to_heal.get() {
+            // The journal went too, so what a crash left out of the work tree is read from git.
+            self.work_tree = WorkTree::Robbed;
+        }
         for name in names {
             let path = self.sandbox.backup(name);
             let _ = if path.is_dir() {
@@ -113,7 +118,7 @@ impl World {
     /// Another computer has all that this one has sent.
     pub(super) fn join(&mut self) {
         let Some(remote) = &self.remote else { return };
-        self.sandbox.run(&["sync"]).success();
+        self.run_sync(&["sync"]);
         let present = self.present();
         let url = remote.path().join("bare.git");
         let other = Sandbox::new().with_git().named("elsewhere");

@@ -68,7 +68,7 @@ pub enum Moment {
 }
 
 /// What can be made again of the rest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derived {
     Papers,
     GitIndex,
