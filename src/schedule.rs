@@ -70,6 +70,16 @@ pub trait Scheduler {
     /// Where what is installed cannot be read.
     fn state(&self) -> Result<State>;
 
+    /// When the run after the one that began then is due; by the wall clock, where nothing else counts.
+    fn next(
+        &self,
+        frequency: Frequency,
+        _last: Option<DateTime<Utc>>,
+        env: &Env,
+    ) -> Option<DateTime<Utc>> {
+        frequency.next(env.now(), env)
+    }
+
     /// What a person should know of the runs that this part of the system starts.
     fn advice(&self) -> Option<String> {
         None
@@ -119,8 +129,8 @@ pub fn scheduler(env: &Env) -> Option<Box<dyn Scheduler + '_>> {
 ///
 /// # Errors
 /// Where nothing on this machine could start it, or the system refuses; then all is as before.
-pub fn set(repository: &Repository, frequency: Frequency, job: &Job) -> Result<()> {
-    if frequency == Frequency::Off {
+pub fn set(repository: &Repository, job: &Job) -> Result<()> {
+    if job.frequency == Frequency::Off {
         return forget(repository);
     }
     let mut schedulers = schedulers(repository.env()).into_iter();
@@ -133,7 +143,7 @@ pub fn set(repository: &Repository, frequency: Frequency, job: &Job) -> Result<(
             }
         }
     }
-    settle(repository, frequency)
+    settle(repository, job.frequency)
 }
 
 /// Takes whatever is installed away, on a machine that may have no backup.
@@ -182,19 +192,11 @@ pub fn look(repository: &Repository) -> Result<Scheduled> {
         (None, Some(_)) => State::Stopped("nothing on this machine starts it".into()),
         (None, None) => State::Absent,
     };
-    let next = wanted.filter(|_| state == State::Active);
     let last = parse_stamp(&repository.root_manifest().last_sync);
-    Ok(Scheduled {
-        frequency,
-        scheduler: found.as_ref().map(|scheduler| scheduler.name()),
-        next: next.and_then(|frequency| {
-            match found.as_ref().is_some_and(|s| s.name() == launchd::NAME) {
-                true => frequency.after(last?, env),
-                false => frequency.next(env.now(), env),
-            }
-        }),
-        state,
-    })
+    let at_work = found.as_ref().zip(wanted).filter(|_| state == State::Active);
+    let next = at_work.and_then(|(scheduler, frequency)| scheduler.next(frequency, last, env));
+    let scheduler = found.as_ref().map(|scheduler| scheduler.name());
+    Ok(Scheduled { frequency, scheduler, state, next })
 }
 
 fn settle(repository: &Repository, frequency: Frequency) -> Result<()> {
@@ -259,14 +261,6 @@ impl Frequency {
         let today = local.date().and_time(NaiveTime::MIN) + Duration::hours(first.into());
         let passed = (local - today).num_seconds().div_euclid(3600 * i64::from(hours)) + 1;
         to_utc(today + Duration::hours(passed * i64::from(hours)), now, env)
-    }
-
-    /// The next time where intervals are counted from the last run; daily ones have their hour.
-    fn after(self, last: DateTime<Utc>, env: &Env) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Daily => self.next(env.now(), env),
-            _ => Some((last + Duration::hours(self.hours()?.into())).max(env.now())),
-        }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn arrange(
     context: &Context<'_>,
 ) -> Result<()> {
     let job = Job::new(frequency, &context.backup_dir, context.claude_dir.as_deref(), context.env)?;
-    schedule::set(repository, frequency, &job)?;
+    schedule::set(repository, &job)?;
     if frequency != Frequency::Off {
         let advice = schedule::scheduler(context.env).and_then(|scheduler| scheduler.advice());
         job.warning().into_iter().chain(advice).for_each(|text| repository.warn(text));

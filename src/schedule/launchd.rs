@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Duration, Utc};
 
 use super::job::{Job, PATH};
 use super::template::fill;
@@ -12,7 +13,6 @@ use super::{Frequency, HOUR, Scheduler, State};
 use crate::env::Env;
 use crate::fs;
 
-pub(super) const NAME: &str = "launchd";
 const LABEL: &str = "com.claude-backup";
 const TEMPLATE: &str = include_str!("../../launchd/com.claude-backup.plist");
 /// launchd itself reads it, and nobody else has to.
@@ -76,7 +76,7 @@ impl<'a> Launchd<'a> {
 
 impl Scheduler for Launchd<'_> {
     fn name(&self) -> &'static str {
-        NAME
+        "launchd"
     }
 
     fn install(&self, job: &Job) -> Result<()> {
@@ -94,6 +94,19 @@ impl Scheduler for Launchd<'_> {
     fn remove(&self) -> Result<()> {
         self.boot_out()?;
         Ok(fs::remove_if_exists(&self.path)?)
+    }
+
+    /// launchd counts intervals from the last run; daily ones have their hour.
+    fn next(
+        &self,
+        frequency: Frequency,
+        last: Option<DateTime<Utc>>,
+        env: &Env,
+    ) -> Option<DateTime<Utc>> {
+        match frequency {
+            Frequency::Daily => frequency.next(env.now(), env),
+            _ => Some((last? + Duration::hours(frequency.hours()?.into())).max(env.now())),
+        }
     }
 
     fn state(&self) -> Result<State> {
