@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("repository", &["session", "archive", "vault", "source", "transcript"]),
     ("sync", &["source", "repository", "archive", "transcript", "vault", "session"]),
     ("restore", &["repository", "archive", "session", "source", "sync"]),
-    ("config_archive", &["profile", "restore", "secrets", "source"]),
+    ("config_archive", &["profile", "repository", "restore", "secrets", "source"]),
     ("scan", &["repository", "secrets", "source"]),
     ("schedule", &["repository"]),
     ("status", &["repository", "scan", "schedule", "session", "source", "sync", "verify"]),

@@ -1,7 +1,7 @@
 //! Judging an archive as a whole before anything of it is written.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -11,6 +11,7 @@ use tar::{Archive, Entry, EntryType};
 use super::{MOST_BYTES, MOST_FILES, mode_of};
 use crate::error::{ErrorKind, Failure};
 use crate::profile;
+use crate::repository::ledger::Hash;
 use crate::secrets::Secrets;
 use crate::source::{deny, kind_of};
 
@@ -28,15 +29,10 @@ pub struct Checked {
 /// One file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
-    pub(super) content: Content,
-    pub(super) mode: u32,
-}
-
-/// What the bytes are: an archive that changes while it is read is noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Content {
+    /// Of its bytes: an archive that changes while it is read is noticed.
+    pub(super) hash: Hash,
     pub(super) length: u64,
-    pub(super) hash: [u8; 32],
+    pub(super) mode: u32,
 }
 
 /// Reads an archive to its end and judges each entry.
@@ -56,7 +52,8 @@ pub fn check(archive: &Path) -> Result<Checked> {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).with_context(|| format!("`{name}` in the archive"))?;
         checked.secrets.extend(Secrets::of(&name, &bytes[..])?);
-        let held = Held { content: Content::of(&bytes), mode };
+        let (hash, length) = Hash::of(&bytes[..])?;
+        let held = Held { hash, length, mode };
         match checked.files.insert(relative.to_owned(), held) {
             None => Ok(()),
             Some(_) => Err(refused(&name, "is there twice")),
@@ -65,10 +62,10 @@ pub fn check(archive: &Path) -> Result<Checked> {
     Ok(checked)
 }
 
-impl Content {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        use sha2::Digest;
-        Self { length: bytes.len() as u64, hash: sha2::Sha256::digest(bytes).into() }
+impl Held {
+    /// True for the very bytes that were checked.
+    pub(super) fn is(&self, bytes: impl Read) -> io::Result<bool> {
+        Ok(Hash::of(bytes)? == (self.hash, self.length))
     }
 }
 

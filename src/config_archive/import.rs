@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use super::check::{Checked, Content, Held, for_each};
+use super::check::{Checked, Held, for_each};
 use super::{LeftOut, export};
 use crate::fs::{is_missing, new_beside, persist};
 use crate::restore::Conflict;
@@ -78,16 +78,18 @@ pub fn apply(
         outcome.displaced_to = Some(displaced_to.display().to_string());
     }
     for_each(archive, |relative, entry| {
-        let is_wished = |list: &[PathBuf]| list.iter().any(|wished| wished == relative);
-        if !is_wished(&plan.add) && !is_wished(&plan.displace) {
-            return Ok(());
-        }
+        // Both lists are sorted, as the files are that they come from.
+        let is_wished = |list: &[PathBuf]| {
+            list.binary_search_by(|wished| wished.as_path().cmp(relative)).is_ok()
+        };
+        let held = checked.files.get(relative);
+        let wished = held.filter(|_| is_wished(&plan.add) || is_wished(&plan.displace));
+        let Some(held) = wished else { return Ok(()) };
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
-        let held = checked.files.get(relative).filter(|held| held.content == Content::of(&bytes));
-        let Some(held) = held else {
+        if !held.is(&bytes[..])? {
             bail!("`{}` changed while it was read; some files may be written", archive.display());
-        };
+        }
         match write(&home.join(relative), &bytes, held.mode) {
             Ok(()) => outcome.files += 1,
             Err(error) => outcome.failures.push(LeftOut {
@@ -131,10 +133,10 @@ fn state_of(home: &Path, relative: &Path, held: &Held) -> Result<State> {
     if !found.is_file() {
         bail!("`{}` is no file", path.display());
     }
-    if found.len() != held.content.length {
+    if found.len() != held.length {
         return Ok(State::Other);
     }
-    let same = Content::of(&fs_err::read(&path)?) == held.content;
+    let same = held.is(fs_err::File::open(&path)?)?;
     let same_bits = Stat::of(&found).mode & 0o111 == held.mode & 0o111;
     Ok(if same && same_bits { State::Same } else { State::Other })
 }
