@@ -50,6 +50,8 @@ impl World {
 
     /// A stored file is damaged, or cut; it is named, and mended.
     pub(super) fn mend(&mut self, choice: usize, at: u8) {
+        // A run would put the file's next bytes there anyway.
+        self.heal();
         let Some(path) = self.a_stored_file(choice).filter(|path| path.is_file()) else { return };
         let mut bytes = std::fs::read(&path).unwrap();
         let place = bytes.len() * usize::from(at) / 256;
