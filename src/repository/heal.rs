@@ -1,60 +1,20 @@
 //! Bringing the work tree and the index up to the newest commit: after a crash, or on request.
 
+mod journal;
+mod last_commit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 
+pub(super) use self::journal::Journal;
+use self::journal::journal_file;
 use super::Repository;
 use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
-use crate::fs::{read_if_exists, remove_if_exists, sync_below, write_durable};
-use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile, is_forbidden_name};
-
-/// What a commit is about to put in place, written before the branch moves.
-///
-/// Below the root: every file that is written, renamed or removed, with the blob that it shall be,
-/// or nothing. Unless the newest commit says the same of all of them, it is not the one that was
-/// meant: then nothing of the work tree has changed, and a file that git does not know may be the
-/// only copy.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Journal(BTreeMap<String, Option<ObjectId>>);
-
-impl Journal {
-    pub(super) fn new(files: BTreeMap<String, Option<ObjectId>>) -> Self {
-        Self(files)
-    }
-
-    /// Notes these files, durably, beside those of earlier runs that still wait for their place.
-    pub(super) fn write(mut self, repository: &Repository) -> Result<()> {
-        let path = journal_file(repository)?;
-        let earlier = Self::read(&path)?.0;
-        // Should this commit not come about, nobody looks at the files of the one before again.
-        sync_below(repository.root(), &paths_of(repository, &earlier))?;
-        for (name, id) in earlier {
-            let committed = repository.vault.find(&name)?.map(|file| file.id);
-            if committed == id {
-                self.0.entry(name).or_insert(id);
-            }
-        }
-        Ok(write_durable(&path, &serde_json::to_vec(&self)?)?)
-    }
-
-    /// What no run of ours wrote counts as none at all.
-    fn read(path: &Path) -> Result<Self> {
-        let text = read_if_exists(path)?;
-        let journal: Option<Self> = text.and_then(|text| serde_json::from_slice(&text).ok());
-        let is_ours = |journal: &Self| journal.0.keys().all(|name| lies_inside(name));
-        Ok(journal.filter(is_ours).unwrap_or_default())
-    }
-}
-
-/// True for a name that leads from the root to a file below it, and not into `.git`.
-fn lies_inside(name: &str) -> bool {
-    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !is_forbidden_name(part);
-    name.split('/').all(is_plain)
-}
+use crate::fs::{remove_if_exists, sync_below, write_durable};
+use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
 
 /// Finishes what a run that died had committed but not put in place, and clears what it had staged.
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
@@ -69,7 +29,10 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     }
     // The journal's files may bring back a folder of which all others are lost.
     let lost_a_folder = lacks_its_folder(repository)?;
-    by_journal(repository)?;
+    match Journal::is_lost(repository)? {
+        true => settle(repository, last_commit::unfinished(repository))?,
+        false => by_journal(repository)?,
+    }
     super::settings::settle_announced(&repository.vault, &repository.machine)?;
     let left_main = repository.vault.return_to_main()?;
     if left_main {
@@ -82,15 +45,20 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-/// Puts in place what the journal names, if the newest commit says the same of all of it; what could
-/// not be written stays in the journal.
+/// Puts in place what the journal names, if the newest commit says the same of all of it.
+pub(super) fn by_journal(repository: &Repository) -> Result<()> {
+    let Journal(files) = Journal::read(&journal_file(repository)?)?;
+    settle(repository, files)
+}
+
+/// Puts these files in place, if the newest commit has them all so; what could not be written is in
+/// the journal afterwards.
 ///
 /// The run that put these files in place did not wait for the disk. Without the journal nobody would
 /// look whether a power cut took them, so they are made durable before it goes.
-pub(super) fn by_journal(repository: &Repository) -> Result<()> {
+fn settle(repository: &Repository, files: BTreeMap<String, Option<ObjectId>>) -> Result<()> {
     let path = journal_file(repository)?;
     let mut healing = Healing::new(repository);
-    let Journal(files) = Journal::read(&path)?;
     healing.put_in_place(&files)?;
     let waiting = std::mem::take(&mut healing.waiting);
     healing.finish()?;
@@ -275,8 +243,4 @@ pub(super) fn refresh_index(repository: &Repository, edits: &TreeEdits) {
     if let Some(problem) = problem {
         repository.warn(format!("git's index was not brought up to date: {problem}"));
     }
-}
-
-fn journal_file(repository: &Repository) -> Result<PathBuf> {
-    Ok(repository.vault.private_dir()?.join("journal"))
 }

@@ -92,6 +92,14 @@ impl Vault {
         Ok(true)
     }
 
+    /// True where a run has noted which commit the index belongs to, as each one does.
+    ///
+    /// # Errors
+    /// Where the note cannot be read.
+    pub fn index_is_noted(&self) -> Result<bool> {
+        Ok(self.read_note()?.is_some())
+    }
+
     /// Makes `git status` pass over a tracked file that is changed here and never committed.
     ///
     /// To be called again after [`IndexRefresh::rebuilt`].

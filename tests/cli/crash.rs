@@ -84,6 +84,27 @@ fn files_that_a_dead_run_had_committed_get_their_places() {
 }
 
 #[test]
+fn what_a_dead_run_had_committed_gets_its_place_even_where_its_journal_is_lost() {
+    let torn: fn(&Sandbox) = |sandbox| std::fs::write(private(sandbox, "journal"), "{").unwrap();
+    let lost: fn(&Sandbox) = |sandbox| std::fs::remove_dir_all(private(sandbox, "")).unwrap();
+    for lose in [torn, lost] {
+        let sandbox = saved();
+        let before = contents(&sandbox.stored(""));
+        sandbox.append_session("-p", A, 40..44);
+        sandbox.rename(sandbox.claude("projects/-q"), sandbox.claude("projects/-r"));
+        sandbox.remove(".claude/skills/x/SKILL.md").write(".claude/skills/x/SKILL.md/a", "folder");
+        sandbox.sync();
+        std::fs::remove_dir_all(sandbox.stored("")).unwrap();
+        for (name, bytes) in before {
+            sandbox.write(sandbox.stored("").join(name), bytes);
+        }
+        lose(&sandbox);
+        assert_eq!(sandbox.sync()["commit"], serde_json::Value::Null);
+        assert_whole(&sandbox);
+    }
+}
+
+#[test]
 fn a_journal_whose_commit_was_never_made_changes_nothing() {
     let sandbox = saved();
     std::fs::write(sandbox.stored("projects/-p/mine.txt"), "not ours").unwrap();

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::backup::WorkTree;
 use crate::operation::{Derived, Moment};
 use crate::sandbox::Sandbox;
 use crate::world::World;
@@ -86,16 +85,12 @@ impl World {
         assert!(files_below(&self.sandbox.stored("")) == stored);
     }
 
-    pub(super) fn lose_derived(&mut self, what: Derived) {
+    pub(super) fn lose_derived(&self, what: Derived) {
         let names: &[&str] = match what {
             Derived::Papers => &["manifest.json", "session-index.json"],
             Derived::GitIndex => &[".git/index"],
             Derived::PrivateFolder => &[".git/claude-backup"],
         };
-        if what == Derived::PrivateFolder && self.is_to_heal.get() {
-            // The journal went too, so what a crash left out of the work tree is read from git.
-            self.work_tree = WorkTree::Robbed;
-        }
         for name in names {
             let path = self.sandbox.backup(name);
             let _ = if path.is_dir() {
