@@ -18,7 +18,6 @@ mod joining;
 pub mod man;
 pub mod peek;
 pub mod restore;
-mod restore_words;
 mod saved;
 pub mod schedule;
 mod secrets;

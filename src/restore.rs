@@ -1,6 +1,9 @@
 //! Give back: which stored files go where, then writing them, all or nothing each.
 
 mod apply;
+mod elsewhere;
+mod item;
+mod project;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +13,18 @@ use anyhow::Result;
 use serde::Serialize;
 
 pub use self::apply::{apply, foresee};
-use self::target::{Target, state_of};
+pub use self::elsewhere::Elsewhere;
+use self::item::Placement;
+pub use self::item::{Bytes, Item, State};
+pub use self::project::Project;
+use self::target::Target;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
 use crate::repository::layout::LedgerName;
 use crate::repository::ledger::{Content, Entry};
 use crate::session::MachineSlug;
-use crate::source::{Kind, Stat};
+use crate::source::Kind;
 
 /// Which of a file's contents is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,42 +65,6 @@ pub struct RestorePlan {
     pub items: Vec<Item>,
     /// Which time the files get.
     pub times: Times,
-}
-
-/// One file of a plan.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// Whose folder it is stored in.
-    pub machine: MachineSlug,
-    /// Its line.
-    pub entry: Entry,
-    /// The content to give back.
-    pub content: Content,
-    /// Where it goes.
-    pub target: PathBuf,
-    /// What stands there now.
-    pub state: State,
-    /// When it was looked at; a displaced file must not change between being kept and replaced.
-    pub seen: Option<Stat>,
-}
-
-/// What stands at a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Nothing.
-    Free,
-    /// The very bytes.
-    Same,
-    /// Fewer bytes than the backup has.
-    Shorter,
-    /// Other bytes.
-    Other,
-    /// A link, a pipe or a device.
-    NoFile,
-    /// Other bytes, which are to be displaced.
-    Displaced,
-    /// A place that must not be written to, and why.
-    Forbidden(String),
 }
 
 /// What a restore did.
@@ -145,6 +116,24 @@ pub enum Place {
     Folder(PathBuf),
     /// The transcript alone, as this file.
     File(PathBuf),
+    /// Among the sessions of another working folder.
+    Project(Project),
+}
+
+impl Place {
+    fn placement(&self, session: &IndexEntry, entry: &Entry) -> Result<Placement> {
+        let target = match self {
+            Self::Home(home) => Target::below(home, &entry.path.to_source()),
+            Self::Folder(folder) => Target::below(folder, &below_project(entry)),
+            Self::File(file) => Target::exact(file),
+            Self::Project(project) => return project.placement(session, entry),
+        };
+        Ok(Placement::unchanged(target, entry))
+    }
+}
+
+fn below_project(entry: &Entry) -> PathBuf {
+    entry.path.to_source().components().skip(2).collect()
 }
 
 /// Plans one session: its transcript, sub-agents, tool results and other side files.
@@ -161,21 +150,18 @@ pub fn plan_session(
     let machine = MachineSlug::new(session.machine.as_str())?;
     let mut plan = RestorePlan::default();
     let mut entries = entries_of(repository, &machine, session)?;
-    if matches!(place, Place::Home(_)) {
+    if matches!(place, Place::Home(_) | Place::Project(_)) {
         let home = repository.lines(&machine, &LedgerName::home())?.entries.into_values();
         entries.extend(home.filter(|entry| entry.path.accompanies(&session.uuid)));
     }
+    if matches!(place, Place::File(_)) {
+        entries.retain(|entry| entry.kind == Kind::Transcript);
+    }
     for entry in entries {
-        if matches!(place, Place::File(_)) && entry.kind != Kind::Transcript {
-            continue;
-        }
-        let target = match place {
-            Place::Home(home) => Target::below(home, &entry.path.to_source()),
-            Place::Folder(folder) => Target::below(folder, &below_project(&entry)),
-            Place::File(file) => Target::exact(file),
-        };
         let content = choose(&entry, wanted)?.clone();
-        plan.items.push(item(&machine, entry, content, &target, conflict)?);
+        let placement = place.placement(session, &entry)?;
+        let item = Item::new(repository, &machine, entry, content, placement)?;
+        plan.items.push(item.or_displaced(conflict));
     }
     if plan.items.is_empty() {
         let message =
@@ -216,7 +202,9 @@ pub fn plan_all(
                 if is_wanted {
                     let target = Target::below(home, &path.to_source());
                     let content = choose(&entry, Wanted::Best)?.clone();
-                    plan.items.push(item(machine, entry, content, &target, conflict)?);
+                    let placement = Placement::unchanged(target, &entry);
+                    let item = Item::new(repository, machine, entry, content, placement)?;
+                    plan.items.push(item.or_displaced(conflict));
                 }
             }
         }
@@ -329,25 +317,4 @@ pub fn choose(entry: &Entry, wanted: Wanted) -> Result<&Content> {
         Wanted::Best | Wanted::Version(_) => entry.preferred(),
     };
     Ok(version.map_or(&entry.content, |version| &version.content))
-}
-
-fn below_project(entry: &Entry) -> PathBuf {
-    entry.path.to_source().components().skip(2).collect()
-}
-
-fn item(
-    machine: &MachineSlug,
-    entry: Entry,
-    content: Content,
-    target: &Target,
-    conflict: Conflict,
-) -> Result<Item> {
-    let seen = apply::stat_of(&target.path());
-    let state = match state_of(target, &content)? {
-        State::Shorter | State::Other | State::NoFile if conflict == Conflict::Displace => {
-            State::Displaced
-        }
-        state => state,
-    };
-    Ok(Item { machine: machine.clone(), entry, content, target: target.path(), state, seen })
 }

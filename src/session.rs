@@ -4,8 +4,12 @@ use std::fmt;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{ErrorKind, Failure};
+
+/// A project folder's name is cut after so many characters.
+const LONGEST_PROJECT: usize = 200;
 
 macro_rules! checked_name {
     ($name:ident, $what:literal, $doc:literal) => {
@@ -64,6 +68,39 @@ checked_name!(
 checked_name!(ProjectId, "project name", "The name of a folder below `projects/`.");
 checked_name!(MachineSlug, "machine name", "The name of a machine's folder below `machines/`.");
 
+impl ProjectId {
+    /// The folder that Claude Code keeps the sessions of a working folder in, by the folder's real
+    /// path: whatever is no ASCII letter or digit becomes a dash, and a long name ends in a checksum
+    /// of the path (as version 2.1.197 was seen to do).
+    #[must_use]
+    pub fn of_folder(path: &str) -> Self {
+        let path: Vec<u16> = path.nfc().collect::<String>().encode_utf16().collect();
+        let plain = |unit: &u16| match u8::try_from(*unit) {
+            Ok(byte) if byte.is_ascii_alphanumeric() => char::from(byte),
+            _ => '-',
+        };
+        let name: String = path.iter().map(plain).collect();
+        match name.len() > LONGEST_PROJECT {
+            true => Self(format!("{}-{}", &name[..LONGEST_PROJECT], checksum(&path))),
+            false => Self(name),
+        }
+    }
+}
+
+/// The checksum in names of long paths: JavaScript's usual 32 bits, without their sign, in base 36.
+fn checksum(path: &[u16]) -> String {
+    let sum = path.iter().fold(0_i32, |sum, unit| {
+        sum.wrapping_shl(5).wrapping_sub(sum).wrapping_add(i32::from(*unit))
+    });
+    let mut rest = sum.unsigned_abs();
+    let mut digits = Vec::new();
+    while rest > 0 || digits.is_empty() {
+        digits.extend(char::from_digit(rest % 36, 36));
+        rest /= 36;
+    }
+    digits.iter().rev().collect()
+}
+
 impl MachineSlug {
     /// The folder name for a host name: first label, lower case, `a-z0-9-`, at most 64.
     #[must_use]
@@ -95,6 +132,22 @@ mod tests {
         for name in ["", ".", "..", "../../work", "a/b", "a\\b", "a\nb", "\u{1b}[2J"] {
             assert!(MachineSlug::new(name).is_err(), "{name:?}");
             assert!(serde_json::from_value::<SessionId>(name.into()).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn project_folders_are_named_as_the_agent_names_them() {
+        let long = format!("/home/sam/{0}/{0}", "d".repeat(120));
+        let cut = format!("-home-sam-{}-{}-iygy7y", "d".repeat(120), "d".repeat(69));
+        for (path, name) in [
+            ("/home/sam/alpha_app.git", "-home-sam-alpha-app-git"),
+            ("/w/é", "-w--"),
+            ("/w/e\u{301}", "-w--"),
+            ("/w/🦀", "-w---"),
+            ("C:\\Users\\sam", "C--Users-sam"),
+            (long.as_str(), cut.as_str()),
+        ] {
+            assert_eq!(ProjectId::of_folder(path).as_str(), name, "{path}");
         }
     }
 

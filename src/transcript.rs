@@ -12,6 +12,7 @@ mod message_ids;
 mod peek;
 mod prompt;
 mod record;
+mod rehome;
 mod repair;
 mod scanner;
 mod summary;
@@ -20,5 +21,6 @@ mod text;
 
 pub use message_ids::{MessageIdScanner, MessageIds};
 pub use peek::{Peek, Preview, peek, peek_at_ends};
+pub use rehome::Rehome;
 pub use scanner::{Scanner, ScannerState};
 pub use summary::{Summary, Tokens};

@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vault", &[]),
     ("repository", &["session", "archive", "vault", "source", "transcript"]),
     ("sync", &["source", "repository", "archive", "transcript", "vault", "session"]),
-    ("restore", &["repository", "archive", "session", "source", "sync"]),
+    ("restore", &["repository", "archive", "session", "source", "sync", "transcript"]),
     ("config_archive", &["profile", "repository", "restore", "secrets", "source"]),
     ("scan", &["repository", "secrets", "source"]),
     ("schedule", &["repository"]),

@@ -1,23 +1,24 @@
 //! `restore`: list sessions, and give them back.
 
-use std::io::{self, Read, Write};
+mod filters;
+mod print;
+mod words;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
-use sha2::{Digest, Sha256};
 
+use self::filters::Filters;
+use self::words::{AllReport, Ends, ListReport, OneReport};
 use super::Context;
-use super::restore_words::{AllReport, Ends, ListReport, OneReport};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
-use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
+use crate::repository::find::{Filter, Presence};
 use crate::repository::index::IndexEntry;
-use crate::repository::ledger::Hash;
 use crate::repository::migrate;
-use crate::restore::{self, Conflict, Item, Place, RestorePlan, SessionLines, Times, Wanted};
+use crate::restore::{self, Conflict, Elsewhere, Item, Place, Project, RestorePlan, Times, Wanted};
 use crate::source::{Kind, Roots};
-use crate::ui::Format;
 
 /// List sessions, or give them back
 #[derive(Args, Clone, Debug)]
@@ -46,72 +47,16 @@ pub struct RestoreArgs {
     /// Write below this folder, or as this .jsonl file, instead of into the Claude home
     #[arg(long, value_name = "PATH", requires = "session", conflicts_with_all = ["all", "list"])]
     to: Option<PathBuf>,
+    /// Put it among the sessions of this folder, where `claude --resume` finds it
+    #[arg(long, value_name = "PATH", requires = "session", conflicts_with_all = ["to", "all", "list"])]
+    to_project: Option<PathBuf>,
     /// Write the transcript to standard output
-    #[arg(long, requires = "session", conflicts_with_all = ["to", "force", "all", "list"])]
+    #[arg(long, requires = "session")]
+    #[arg(conflicts_with_all = ["to", "to_project", "force", "all", "list"])]
     stdout: bool,
     /// Give files their original time of change; Claude Code may delete old ones again
     #[arg(long)]
     keep_mtime: bool,
-}
-
-/// What a list is narrowed to
-#[derive(Args, Clone, Debug)]
-struct Filters {
-    /// List the sessions in the backup
-    #[arg(long)]
-    list: bool,
-    /// List the N most recent
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
-    last: Option<usize>,
-    /// List those last active on a date (UTC), as 2026-11-20 or 2026-11
-    #[arg(long, value_name = "DATE")]
-    date: Option<String>,
-    /// List those last active since a date
-    #[arg(long, value_name = "DATE")]
-    since: Option<String>,
-    /// List those last active until a date
-    #[arg(long, value_name = "DATE")]
-    until: Option<String>,
-    /// Only projects whose path or folder name has this in it
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]
-    project: Option<String>,
-    /// Only what this machine saved
-    #[arg(long, value_name = "SLUG")]
-    machine: Option<String>,
-    /// Only what the source has no more; unless a list is asked for, it is given back
-    #[arg(long)]
-    gone: bool,
-}
-
-impl Filters {
-    fn filter(&self) -> Result<Filter> {
-        let moment = |text: &Option<String>, end| {
-            text.as_deref().map(|text| parse_moment(text, end)).transpose()
-        };
-        Ok(Filter {
-            machine: self.machine.clone(),
-            project: self.project.clone(),
-            date: self.date.as_deref().map(parse_date_beginning).transpose()?,
-            since: moment(&self.since, DayEnd::First)?,
-            until: moment(&self.until, DayEnd::Last)?,
-            presence: if self.gone { Presence::Gone } else { Presence::Any },
-            last: self.last,
-        })
-    }
-
-    fn asks_for_a_list(&self) -> bool {
-        let narrowed = [&self.project, &self.machine];
-        self.names_a_list() || narrowed.iter().any(|filter| filter.is_some())
-    }
-
-    fn names_a_list(&self) -> bool {
-        let dates = [&self.date, &self.since, &self.until];
-        self.list || self.last.is_some() || dates.iter().any(|filter| filter.is_some())
-    }
-
-    fn brings_back_what_is_gone(&self) -> bool {
-        self.gone && !self.names_a_list()
-    }
 }
 
 impl RestoreArgs {
@@ -121,11 +66,8 @@ impl RestoreArgs {
     /// As the operations say.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        if self.stdout && context.ui.format() == Format::Json {
-            let message = "`--stdout` gives the transcript itself, which is no JSON document";
-            return Err(Failure::new(ErrorKind::Usage, message)
-                .hint("leave --json out, or write a file with --to")
-                .into());
+        if self.stdout {
+            print::check(context)?;
         }
         let filter = self.filters.filter()?;
         match &self.session {
@@ -153,9 +95,10 @@ impl RestoreArgs {
     ) -> Result<u8> {
         let session = repository.find_session(id, filter)?;
         if self.stdout {
-            return self.print(repository, &session, context);
+            return print::print(repository, &session, self.wanted(), context);
         }
-        let place = self.place(context);
+        let place = self.place(context)?;
+        let elsewhere = self.elsewhere(repository, &session, &place, context)?;
         let conflict = self.conflict();
         let plan = restore::plan_session(repository, &session, self.wanted(), &place, conflict)?;
         refuse_conflicts(&plan)?;
@@ -164,7 +107,9 @@ impl RestoreArgs {
         context.warn_of(repository);
         let outcome = outcome?;
         refuse_nothing(&session, &outcome)?;
-        let report = OneReport::new(&session, ends, &place, outcome, context.env);
+        let is_moved = outcome.files.failed == 0 && !self.dry_run;
+        let left = if is_moved { elsewhere.remove()? } else { Vec::new() };
+        let report = OneReport::new(&session, ends, &place, outcome, context.env).moved_from(left);
         let report = if self.keep_mtime { report.with_original_times() } else { report };
         context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
     }
@@ -184,6 +129,10 @@ impl RestoreArgs {
             let any = Filter { presence: Presence::Any, ..filter.clone() };
             let sessions = repository.sessions(&any)?;
             plan.items.retain(|item| is_wanted(item, &sessions, filter));
+            if filter.presence == Presence::Gone {
+                let moved = sessions_that_moved(&sessions);
+                plan.items.retain(|item| !moved.iter().any(|session| is_of(item, session)));
+            }
         }
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
@@ -210,30 +159,6 @@ impl RestoreArgs {
         restore::apply(repository, &plan, &*progress)
     }
 
-    fn print(
-        &self,
-        repository: &Repository,
-        session: &IndexEntry,
-        context: &mut Context<'_>,
-    ) -> Result<u8> {
-        let SessionLines { machine, transcript, .. } = restore::lines_of(repository, session)?;
-        let content = restore::choose(&transcript, self.wanted())?;
-        let bytes = repository.open_content(&machine, &transcript.path, content)?;
-        context.warn_of(repository);
-        let mut bytes = Hashing { from: bytes, hasher: Sha256::new() };
-        match pour(&mut bytes, context.ui.raw_output()) {
-            Err(error) if !context.ui.output_closed() => return Err(error.into()),
-            Err(_) => return Ok(0),
-            Ok(()) => {}
-        }
-        let id = &session.uuid;
-        ensure!(
-            Hash::from(bytes.hasher) == content.sha256,
-            "what was written of session {id} is not what was saved"
-        );
-        Ok(0)
-    }
-
     fn wanted(&self) -> Wanted {
         match self.version {
             Some(number) => Wanted::Version(number),
@@ -246,14 +171,38 @@ impl RestoreArgs {
         if self.force { Conflict::Displace } else { Conflict::Keep }
     }
 
-    fn place(&self, context: &Context<'_>) -> Place {
-        match &self.to {
-            None => Place::Home(home(context)),
-            Some(path) => {
-                let path = context.env.absolute(path);
-                let is_file = path.extension().is_some_and(|end| end == "jsonl");
-                if is_file { Place::File(path) } else { Place::Folder(path) }
+    fn place(&self, context: &Context<'_>) -> Result<Place> {
+        let home = home(context);
+        if let Some(folder) = &self.to_project {
+            return Ok(Place::Project(Project::of(&home, &context.env.absolute(folder))?));
+        }
+        let Some(path) = &self.to else { return Ok(Place::Home(home)) };
+        let path = context.env.absolute(path);
+        let is_file = path.extension().is_some_and(|end| end == "jsonl");
+        Ok(if is_file { Place::File(path) } else { Place::Folder(path) })
+    }
+
+    /// The same session in other projects of the home, which stays there only where it may.
+    fn elsewhere(
+        &self,
+        repository: &Repository,
+        session: &IndexEntry,
+        place: &Place,
+        context: &Context<'_>,
+    ) -> Result<Elsewhere> {
+        let Place::Project(project) = place else { return Ok(Elsewhere::default()) };
+        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let progress = context.ui.progress();
+        let elsewhere = Elsewhere::find(project, &session.uuid, &roots, &*progress)?;
+        match elsewhere.transcript() {
+            Some(transcript) if !self.force => {
+                let message =
+                    format!("the session is in another project too: `{}`", shown(transcript));
+                Err(Failure::new(ErrorKind::Exists, message)
+                    .hint("Claude Code finds a session by its id only where it is in one project; --force takes it away there, once all of it is saved")
+                    .into())
             }
+            _ => elsewhere.refuse_unsaved(repository).map(|()| elsewhere),
         }
     }
 }
@@ -280,6 +229,24 @@ fn is_wanted(item: &Item, sessions: &[IndexEntry], filter: &Filter) -> bool {
         Some(id) => of_project.any(|session| session.uuid == id.as_str()),
         None => of_project.next().is_some(),
     }
+}
+
+/// Those that are in another project now, where they were given back to.
+fn sessions_that_moved(sessions: &[IndexEntry]) -> Vec<&IndexEntry> {
+    let mut by_id: Vec<&IndexEntry> = sessions.iter().collect();
+    by_id.sort_by(|a, b| a.uuid.cmp(&b.uuid));
+    let twins = by_id.chunk_by(|a, b| a.uuid == b.uuid).filter(|twins| twins.len() > 1);
+    let moved = twins.flat_map(|twins| {
+        twins.iter().copied().filter(|session| session.lives_on(twins.iter().copied()))
+    });
+    moved.collect()
+}
+
+fn is_of(item: &Item, session: &IndexEntry) -> bool {
+    let path = &item.entry.path;
+    item.machine.as_str() == session.machine
+        && path.project().is_some_and(|project| project.as_str() == session.project_hash)
+        && path.session().is_some_and(|id| id.as_str() == session.uuid)
 }
 
 /// Where the transcript lies in the backup, and where it goes; of a session without one, those of
@@ -333,23 +300,4 @@ fn refuse_conflicts(plan: &RestorePlan) -> Result<()> {
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// What is read, summed up as it passes.
-struct Hashing<R> {
-    from: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
-}
-
-fn pour(mut from: impl Read, to: &mut (dyn Write + Send)) -> io::Result<()> {
-    io::copy(&mut from, to)?;
-    to.flush()
 }

@@ -77,7 +77,8 @@ impl Repository {
     }
 
     /// The one session that an argument means: the whole id, else a unique beginning, else a unique
-    /// part of it. The same id on several machines is one session: its fullest copy.
+    /// part of it. The same id on several machines is one session: its fullest copy. One that was
+    /// given back to another project is the one that is there.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], or [`ErrorKind::Ambiguous`] with the candidates.
@@ -87,7 +88,9 @@ impl Repository {
             [|id, part| id == part, |id, part| id.starts_with(part), |id, part| id.contains(part)];
         for rule in rules {
             let hits = sessions.iter().filter(|s| !argument.is_empty() && rule(&s.uuid, argument));
-            let hits: Vec<&IndexEntry> = hits.collect();
+            let mut hits: Vec<&IndexEntry> = hits.collect();
+            let all = hits.clone();
+            hits.retain(|hit| !hit.lives_on(all.iter().copied()));
             if let Some(first) = hits.first() {
                 return match is_one_session(&hits) {
                     true => Ok(self.fullest_copy(first, &hits)),

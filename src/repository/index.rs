@@ -99,6 +99,17 @@ impl IndexEntry {
             self.uncompressed_bytes,
         )
     }
+
+    /// True where it left its place, and one of these is the same session of the same machine in
+    /// another, with no fewer messages.
+    #[must_use]
+    pub fn lives_on<'a>(&self, mut among: impl Iterator<Item = &'a Self>) -> bool {
+        self.gone_since.is_some()
+            && among.any(|other| {
+                let is_same = (&other.uuid, &other.machine) == (&self.uuid, &self.machine);
+                is_same && other.gone_since.is_none() && other.weight().0 >= self.weight().0
+            })
+    }
 }
 
 impl Index {

@@ -124,6 +124,16 @@ impl EntryPath {
         (name != "memory").then(|| SessionId::new(name).ok())?
     }
 
+    /// The transcript of the session that it belongs to.
+    #[must_use]
+    pub fn transcript(&self) -> Option<Self> {
+        self.session()?;
+        let mut parts = self.0.split('/').skip(1);
+        let (project, name) = (parts.next()?, parts.next()?);
+        let id = name.strip_suffix(".jsonl").unwrap_or(name);
+        Some(Self(format!("projects/{project}/{id}.jsonl")))
+    }
+
     /// True for what belongs to a session and lies outside its project: its tasks, to-do lists and
     /// file history.
     #[must_use]

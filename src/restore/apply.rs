@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
-use super::{FileFailure, Item, RestoreOutcome, RestorePlan, State, Times};
+use super::{Bytes, FileFailure, Item, RestoreOutcome, RestorePlan, State, Times};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, new_beside, persist};
 use crate::progress::Progress;
@@ -82,10 +82,10 @@ fn keep_displaced(
             continue;
         }
         let stat = Stat::of(&found);
-        let relative = item.entry.path.to_source();
+        let relative = item.name.to_source();
         let (path, kind) = (item.target.clone(), item.entry.kind);
         let file = SourceFile { relative, path, kind, stat };
-        displaced.push(Found { path: item.entry.path.clone(), file });
+        displaced.push(Found { path: item.name.clone(), file });
     }
     if displaced.is_empty() {
         return Ok(());
@@ -104,10 +104,10 @@ fn restore(
         return Ok(Done::Skipped);
     }
     let mut file = new_beside(&item.target)?;
-    let bytes = repository.open_content(&item.machine, &item.entry.path, &item.content)?;
-    let (hash, length) = copy(bytes, file.as_file_mut(), progress)
+    let bytes = item.open(repository)?;
+    let (sha256, length) = copy(bytes, file.as_file_mut(), progress)
         .with_context(|| format!("`{}`", item.entry.path))?;
-    if length != item.content.length || hash != item.content.sha256 {
+    if item.bytes != (Bytes { length, sha256 }) {
         bail!("the backup's copy of `{}` is damaged", item.entry.path);
     }
     if times == Times::Original {

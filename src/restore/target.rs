@@ -4,9 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
-use super::State;
+use super::{Bytes, State};
 use crate::fs::is_missing;
-use crate::repository::ledger::{Content, Hash};
+use crate::repository::ledger::Hash;
 
 /// A file's place below a folder that it must not leave.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl Target {
 }
 
 /// Compares a target with the bytes that should stand there.
-pub(super) fn state_of(target: &Target, content: &Content) -> Result<State> {
+pub(super) fn state_of(target: &Target, bytes: Bytes) -> Result<State> {
     if let Some(reason) = target.forbidden() {
         return Ok(State::Forbidden(reason));
     }
@@ -79,11 +79,11 @@ pub(super) fn state_of(target: &Target, content: &Content) -> Result<State> {
     let Some(end) = path.metadata().ok().filter(std::fs::Metadata::is_file) else {
         return Ok(State::NoFile);
     };
-    Ok(match end.len().cmp(&content.length) {
+    Ok(match end.len().cmp(&bytes.length) {
         std::cmp::Ordering::Less => State::Shorter,
         std::cmp::Ordering::Greater => State::Other,
         std::cmp::Ordering::Equal => match fs_err::File::open(&path).and_then(Hash::of) {
-            Ok((hash, _)) if hash == content.sha256 => State::Same,
+            Ok((hash, _)) if hash == bytes.sha256 => State::Same,
             Ok(_) => State::Other,
             Err(error) => State::Forbidden(error.to_string()),
         },

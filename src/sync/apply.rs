@@ -1,11 +1,14 @@
 //! A plan carried out: files stored side by side, ledgers brought up to date, one commit.
 
+mod beside;
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
+pub use self::beside::{acknowledge, store_again, store_displaced};
 use super::plan::{Change, Found, SyncPlan};
 use super::side_by_side::{PORTION, SideBySide};
-use super::store::{Job, Step, Store, Stored, Verdict};
+use super::store::{Job, Step, Stored, Verdict};
 use super::totals::{Occasion, machine_manifest, totals_of, write_root_manifest};
 use super::{NewVersion, Prepared, SessionCount, SyncOutcome};
 use crate::progress::Progress;
@@ -49,13 +52,17 @@ pub fn apply(
     let mut run = Run::begin(repository, stored, plan.scope, &listing)?;
     drop(listing);
     run.outcome.files.unchanged = plan.unchanged;
-    let Work { moves, files, mut gone } = Work::of(plan);
+    let Work { moves, files, gone } = Work::of(plan);
     // Moves come first: what stands under an old name now depends on whether it was left.
-    let unmoved = run.store_moves(moves, progress)?;
-    gone.extend(unmoved.into_iter().filter(|path| !files.iter().any(|f| f.path == *path)));
+    let mut unmoved = run.store_moves(moves, progress)?;
+    unmoved.retain(|(from, _)| !files.iter().any(|file| file.path == *from));
     run.store_files(files, progress)?;
     for path in gone {
-        run.mark_gone(&path)?;
+        run.mark_gone(&path, Told::Aloud)?;
+    }
+    for (from, to) in unmoved {
+        let told = if run.lives_on(&from, &to)? { Told::Not } else { Told::Aloud };
+        run.mark_gone(&from, told)?;
     }
     run.clear_the_way()?;
     run.finish(Occasion::Backup)
@@ -85,74 +92,6 @@ impl Work {
     }
 }
 
-/// Keeps the present bytes of these files before a restore displaces them: as versions of their
-/// lines, or as lines of their own where this machine has none.
-///
-/// # Errors
-/// Where one cannot be read or stored: then nothing may be displaced.
-pub fn store_displaced(
-    repository: &Repository,
-    files: Vec<Found>,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let listing = Listing::default();
-    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
-    let store = Store::new(repository, progress)?;
-    for found in files {
-        let path = found.path.clone();
-        let entry = run.revision.entry(&found.path)?.cloned();
-        let stored = match &entry {
-            Some(entry) => store.set_aside(&found, entry)?,
-            None => Some(store.store(&Job { found, entry: None, known: None })?),
-        };
-        if let Some(stored) = stored {
-            if entry.is_none() {
-                run.cache.files.insert(path.as_str(), stored.known.clone());
-            }
-            run.place(stored)?;
-        }
-        run.acknowledge(&path)?;
-    }
-    run.finish(Occasion::Beside).map(drop)
-}
-
-/// Stores the present bytes of these files anew: of what their lines speak of, no whole copy is left.
-/// Their versions stay.
-///
-/// # Errors
-/// Where one cannot be read or stored; then nothing has changed.
-pub fn store_again(
-    repository: &Repository,
-    files: Vec<Found>,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
-    let store = Store::new(repository, progress)?;
-    for found in files {
-        let before = run.revision.entry(&found.path)?.cloned();
-        let mut new = store.store(&Job { found, entry: None, known: None })?;
-        if let (Some(before), Some(entry)) = (before, &mut new.entry) {
-            entry.first_seen = before.first_seen;
-            entry.versions = before.versions;
-            entry.acknowledged = before.acknowledged;
-            run.cache.files.insert(entry.path.as_str(), new.known.clone());
-        }
-        run.learned = Learned::Something;
-        run.place(new)?;
-    }
-    run.finish(Occasion::Beside).map(drop)
-}
-
-/// Remembers that the user knows of the messages that a session's current content lacks.
-///
-/// # Errors
-/// Where the repository cannot be written.
-pub fn acknowledge(repository: &Repository, path: &EntryPath) -> Result<()> {
-    let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
-    run.acknowledge(path)?;
-    run.finish(Occasion::Beside).map(drop)
-}
-
 /// One run's state.
 pub(super) struct Run<'a> {
     repository: &'a Repository,
@@ -162,6 +101,13 @@ pub(super) struct Run<'a> {
     last_run: DateTime<Utc>,
     outcome: SyncOutcome,
     learned: Learned,
+}
+
+/// Whether a loss at the source is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Aloud,
+    Not,
 }
 
 /// Whether the cache is to be written again.
@@ -192,13 +138,13 @@ impl<'a> Run<'a> {
         Ok(Self { repository, revision, cache, now, last_run, outcome, learned: Learned::Nothing })
     }
 
-    /// Stores files under their new names; gives back the old names of those that only seemed to
-    /// have moved.
+    /// Stores files under their new names; gives back the old and new names of those that only seemed
+    /// to have moved.
     fn store_moves(
         &mut self,
         moves: Vec<(EntryPath, Found)>,
         progress: &dyn Progress,
-    ) -> Result<Vec<EntryPath>> {
+    ) -> Result<Vec<(EntryPath, EntryPath)>> {
         if moves.is_empty() {
             return Ok(Vec::new());
         }
@@ -211,14 +157,14 @@ impl<'a> Run<'a> {
         }
         let mut unmoved = Vec::new();
         let results = at_work.store(&jobs)?;
-        for ((job, result), (from, _)) in jobs.into_iter().zip(results).zip(moves) {
+        for ((job, result), (from, found)) in jobs.into_iter().zip(results).zip(moves) {
             let is_moved = result.as_ref().is_ok_and(|stored| stored.verdict != Verdict::New);
             if is_moved {
                 self.revision.take_entry(&from)?;
                 self.cache.files.remove(from.as_str());
                 self.outcome.files.moved += 1;
             } else {
-                unmoved.push(from);
+                unmoved.push((from, found.path));
             }
             self.take(&job, result)?;
         }
@@ -347,15 +293,32 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn mark_gone(&mut self, path: &EntryPath) -> Result<()> {
-        let Some(entry) = self.revision.entry(path)?.cloned() else { return Ok(()) };
+    /// True where a session's file is there again in another project, and its conversation is no
+    /// shorter there: it was given back to another folder.
+    fn lives_on(&mut self, from: &EntryPath, to: &EntryPath) -> Result<bool> {
+        let (from, to) = (self.messages_of(from)?, self.messages_of(to)?);
+        Ok(from.is_some_and(|from| to.is_some_and(|to| to >= from)))
+    }
+
+    /// The messages of the session that a file belongs to.
+    fn messages_of(&mut self, path: &EntryPath) -> Result<Option<u64>> {
+        let Some(transcript) = path.transcript() else { return Ok(None) };
+        let entry = self.revision.entry(&transcript)?;
+        Ok(entry.and_then(|entry| Some(entry.content.session.as_ref()?.messages)))
+    }
+
+    fn mark_gone(&mut self, path: &EntryPath, told: Told) -> Result<()> {
+        let entry = self.revision.entry(path)?.filter(|entry| entry.gone_since.is_none());
+        let Some(entry) = entry.cloned() else { return Ok(()) };
         if let Some(known) = self.cache.get(path).cloned() {
             self.cache.files.insert(path.as_str(), Known { gone: true, ..known });
         }
         self.learned = Learned::Something;
-        self.outcome.newly_gone += 1;
-        let session = path.session().filter(|_| entry.kind == Kind::Transcript);
-        self.outcome.gone_sessions.extend(session.map(String::from));
+        if told == Told::Aloud {
+            self.outcome.newly_gone += 1;
+            let session = path.session().filter(|_| entry.kind == Kind::Transcript);
+            self.outcome.gone_sessions.extend(session.map(String::from));
+        }
         let last_seen = entry.last_seen.max(self.last_run);
         self.revision.set_entry(Entry { gone_since: Some(self.now), last_seen, ..entry })
     }

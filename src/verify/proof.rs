@@ -11,7 +11,7 @@ use crate::progress::{Progress, Silent};
 use crate::repository::Repository;
 use crate::repository::layout::EntryPath;
 use crate::repository::ledger::Hash;
-use crate::restore::{self, Item, RestorePlan, State, Times};
+use crate::restore::{self, Bytes, Item, RestorePlan, State, Times};
 use crate::source::Scope;
 use crate::sync::{self, Change, Reading};
 
@@ -105,7 +105,9 @@ impl Trial<'_> {
         // Where a file became a folder, or a folder a file, both have to find room.
         let when = entry.gone_since.map_or("here".to_owned(), |gone| gone.timestamp().to_string());
         let target = self.scratch.join(machine.as_str()).join(when).join(entry.path.to_source());
-        Item { machine, entry, content, target, state: State::Free, seen: None }
+        let (name, bytes) = (entry.path.clone(), Bytes::of(&content));
+        let (rehome, state, seen) = (None, State::Free, None);
+        Item { machine, entry, content, rehome, bytes, target, name, state, seen }
     }
 
     fn fate(&self, line: &Line, item: &Item, failures: &BTreeMap<&str, &str>) -> Fate {

@@ -39,6 +39,7 @@ mod source;
 mod status;
 mod sync;
 mod system;
+mod to_project;
 mod uninstall;
 mod user_git;
 mod verify;

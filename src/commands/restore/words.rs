@@ -124,6 +124,12 @@ pub(super) struct OneReport {
     id: String,
     #[serde(skip)]
     shown: String,
+    /// The working folder that the session is continued in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    /// What is no longer in another project.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved_from: Vec<PathBuf>,
     #[serde(skip)]
     goes_home: bool,
     #[serde(skip)]
@@ -141,6 +147,7 @@ impl OneReport {
         let target = match to {
             Place::Home(home) => ends.to.parent().unwrap_or(home),
             Place::Folder(path) | Place::File(path) => path,
+            Place::Project(project) => ends.to.parent().unwrap_or(project.home()),
         };
         Self {
             dry_run: false,
@@ -155,8 +162,13 @@ impl OneReport {
             failures: outcome.failures.clone(),
             id: session.uuid.clone(),
             shown: place(target, env),
-            goes_home: matches!(to, Place::Home(_)),
+            goes_home: matches!(to, Place::Home(_) | Place::Project(_)),
             warns_of_sweep: false,
+            folder: match to {
+                Place::Project(project) => Some(project.folder().to_owned()),
+                _ => None,
+            },
+            moved_from: Vec::new(),
             outcome,
         }
     }
@@ -166,14 +178,19 @@ impl OneReport {
         Self { warns_of_sweep: self.goes_home, ..self }
     }
 
+    /// The same where these files of another project were taken away.
+    pub(super) fn moved_from(self, files: Vec<PathBuf>) -> Self {
+        Self { moved_from: files, ..self }
+    }
+
     /// The same where nothing was written yet.
     pub(super) fn foreseen(self) -> Self {
         Self { dry_run: true, warns_of_sweep: false, ..self }
     }
 }
 
-impl Report for OneReport {
-    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+impl OneReport {
+    fn verdict(&self, page: &mut Page<'_>) -> io::Result<()> {
         let (id, shown) = (&self.id, &self.shown);
         let files = &self.outcome.files;
         if files.restored == 0 && files.failed == 0 {
@@ -185,9 +202,23 @@ impl Report for OneReport {
             (false, _) => ("Restored a part of", Mark::Warn),
         };
         let written = count(files.restored, "file");
-        page.mark(mark, format!("{verb} session {id} to {shown} ({written})"))?;
+        page.mark(mark, format!("{verb} session {id} to {shown} ({written})"))
+    }
+}
+
+impl Report for OneReport {
+    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        self.verdict(page)?;
+        let id = &self.id;
         if self.outcome.displaced > 0 && !self.dry_run {
             page.line(format!("  what stood there is kept: claude-backup versions {id}"))?;
+        }
+        if !self.moved_from.is_empty() {
+            let moved = count(self.moved_from.len() as u64, "file");
+            page.line(format!("  taken out of another project: {moved}, all in the backup"))?;
+        }
+        if let Some(folder) = &self.folder {
+            page.line(format!("  continue it: cd {} && claude --resume {id}", quoted(folder)))?;
         }
         if self.warns_of_sweep {
             page.mark(Mark::Warn, "with its original time, Claude Code may soon delete it again")?;
@@ -242,6 +273,15 @@ impl Report for AllReport {
 
     fn exit_code(&self) -> u8 {
         u8::from(self.outcome.files.failed > 0)
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+~@%:,".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
