@@ -17,6 +17,7 @@ pub mod init;
 mod joining;
 pub mod man;
 pub mod peek;
+mod preview;
 pub mod restore;
 mod saved;
 pub mod schedule;

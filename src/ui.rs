@@ -16,6 +16,7 @@ mod bar;
 mod colour;
 mod failure;
 pub mod page;
+mod pick;
 pub mod table;
 pub mod text;
 pub mod words;

@@ -1,26 +1,12 @@
 //! `peek`: look into a session without restoring it.
 
-use std::io;
-
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 
 use super::Context;
+use super::preview::preview;
 use super::which::Which;
-use crate::env::Env;
 use crate::repository::Repository;
-use crate::repository::index::IndexEntry;
-use crate::repository::ledger::{Content, Entry};
-use crate::restore::{self, SessionLines, Wanted};
-use crate::session::MachineSlug;
-use crate::source::Kind;
-use crate::transcript::{self, Peek, Preview, Summary};
-use crate::ui::words::{count, grouped, place, size, when};
-use crate::ui::{Page, Report, Span};
-
-/// Bytes of a long session that are read at either end.
-const AT_AN_END: usize = 256 << 10;
 
 /// Look into a session
 #[derive(Args, Clone, Debug)]
@@ -40,131 +26,8 @@ impl PeekArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
         let session = self.which.find(&repository)?;
-        let SessionLines { machine, transcript, others } =
-            restore::lines_of(&repository, &session)?;
-        let content = restore::choose(&transcript, Wanted::Best)?;
-        let peek = match self.at_ends(&repository, &machine, &transcript, content) {
-            Some(peek) => peek,
-            None => {
-                let bytes = repository.open_content(&machine, &transcript.path, content)?;
-                transcript::peek(bytes, self.messages)?
-            }
-        };
-        let is_subagent = |entry: &&Entry| {
-            entry.kind == Kind::Subagent && entry.path.as_str().ends_with(".jsonl")
-        };
-        let subagents = others.iter().filter(is_subagent).count();
+        let report = preview(&repository, session, self.messages, context.env)?;
         context.warn_of(&repository);
-        context.ui.emit(&PeekReport::new(session, peek, subagents as u64, context.env))
-    }
-
-    /// Of a long session, what lies between its ends was counted when it was saved.
-    fn at_ends(
-        &self,
-        repository: &Repository,
-        machine: &MachineSlug,
-        transcript: &Entry,
-        content: &Content,
-    ) -> Option<Peek> {
-        let summary = content.session.as_ref()?;
-        let path = &transcript.path;
-        let (head, tail) = repository.ends_of_content(machine, path, content, AT_AN_END)?;
-        transcript::peek_at_ends(&head, &tail, content.length, summary, self.messages)
-    }
-}
-
-/// A session seen from outside. The first eight keys are those of the old tool.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PeekReport {
-    uuid: String,
-    project_hash: String,
-    backed_up_at: String,
-    size_bytes: u64,
-    message_count: u64,
-    uncompressed_bytes: u64,
-    first_messages: Vec<Preview>,
-    last_messages: Vec<Preview>,
-    machine: String,
-    subagents: u64,
-    #[serde(flatten)]
-    summary: Summary,
-    #[serde(skip)]
-    env: Env,
-}
-
-impl PeekReport {
-    fn new(session: IndexEntry, peek: Peek, subagents: u64, env: &Env) -> Self {
-        Self {
-            uuid: session.uuid,
-            project_hash: session.project_hash,
-            backed_up_at: session.backed_up_at,
-            size_bytes: session.size_bytes,
-            message_count: peek.message_count,
-            uncompressed_bytes: peek.uncompressed_bytes,
-            first_messages: peek.first_messages,
-            last_messages: peek.last_messages,
-            machine: session.machine,
-            subagents,
-            summary: peek.summary,
-            env: env.clone(),
-        }
-    }
-
-    fn dates(&self) -> String {
-        let now = self.env.now();
-        let words = |time| when(time, now, &self.env);
-        match (self.summary.first_record, self.summary.last_record) {
-            (Some(first), Some(last)) if words(first) != words(last) => {
-                format!("{} to {}", words(first), words(last))
-            }
-            (_, Some(time)) | (Some(time), None) => words(time),
-            (None, None) => "unknown".into(),
-        }
-    }
-}
-
-impl Report for PeekReport {
-    fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let summary = &self.summary;
-        let project = summary.cwd.as_deref().unwrap_or(&self.project_hash);
-        page.heading(summary.title.as_deref().unwrap_or("(no title)"))?;
-        let tokens = &summary.tokens;
-        let tokens = format!(
-            "{} in, {} out, {} cache written, {} cache read",
-            grouped(tokens.input),
-            grouped(tokens.output),
-            grouped(tokens.cache_write),
-            grouped(tokens.cache_read)
-        );
-        let messages = count(self.message_count, "message");
-        let mut fields = vec![
-            ("session", Span::plain(&self.uuid)),
-            ("project", Span::plain(place(project.as_ref(), &self.env))),
-            ("when", Span::plain(self.dates())),
-            ("size", Span::plain(format!("{messages}, {}", size(self.uncompressed_bytes)))),
-        ];
-        if summary.answers > 0 {
-            fields.push(("tokens", Span::plain(tokens)));
-        }
-        fields.extend(summary.model.as_ref().map(|model| ("model", Span::plain(model))));
-        fields.extend(summary.branch.as_ref().map(|branch| ("branch", Span::plain(branch))));
-        if self.subagents > 0 {
-            fields.push(("sub-agents", Span::plain(self.subagents.to_string())));
-        }
-        page.fields(&fields)?;
-        for messages in [&self.first_messages, &self.last_messages] {
-            if !messages.is_empty() {
-                page.blank()?;
-            }
-            for Preview { role, preview } in messages {
-                let text = match preview.trim() {
-                    "" => Span::dim("(no text)"),
-                    _ => Span::plain(preview),
-                };
-                page.spans(&[Span::bold(format!("{role:9} ")), text])?;
-            }
-        }
-        Ok(())
+        context.ui.emit(&report)
     }
 }

@@ -1,6 +1,7 @@
 //! `restore`: list sessions, and give them back.
 
 mod filters;
+mod pick;
 mod print;
 mod words;
 
@@ -10,6 +11,7 @@ use anyhow::Result;
 use clap::Args;
 
 use self::filters::Filters;
+use self::pick::Picked;
 use self::words::{AllReport, Ends, ListReport, OneReport};
 use super::Context;
 use crate::error::{ErrorKind, Failure};
@@ -71,7 +73,10 @@ impl RestoreArgs {
         }
         let filter = self.filters.filter()?;
         match &self.session {
-            Some(id) => self.one(&repository, id, &filter, context),
+            Some(id) => {
+                let session = repository.find_session(id, &filter)?;
+                self.one(&repository, &session, context)
+            }
             None if self.all || self.filters.brings_back_what_is_gone() => {
                 self.all(&repository, &filter, context)
             }
@@ -80,6 +85,7 @@ impl RestoreArgs {
                 context.warn_of(&repository);
                 context.ui.emit(&ListReport::new(sessions, context.env))
             }
+            None if context.ui.can_ask() => self.picked(&repository, context),
             None => Err(Failure::new(ErrorKind::Usage, "what should be restored?")
                 .hint("list sessions with `claude-backup restore --list`; restore one by its id, or everything with --all")
                 .into()),
@@ -89,29 +95,36 @@ impl RestoreArgs {
     fn one(
         &self,
         repository: &Repository,
-        id: &str,
-        filter: &Filter,
+        session: &IndexEntry,
         context: &mut Context<'_>,
     ) -> Result<u8> {
-        let session = repository.find_session(id, filter)?;
         if self.stdout {
-            return print::print(repository, &session, self.wanted(), context);
+            return print::print(repository, session, self.wanted(), context);
         }
         let place = self.place(context)?;
-        let elsewhere = self.elsewhere(repository, &session, &place, context)?;
+        let elsewhere = self.elsewhere(repository, session, &place, context)?;
         let conflict = self.conflict();
-        let plan = restore::plan_session(repository, &session, self.wanted(), &place, conflict)?;
+        let plan = restore::plan_session(repository, session, self.wanted(), &place, conflict)?;
         refuse_conflicts(&plan)?;
         let ends = ends_of(repository, &plan);
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
         let outcome = outcome?;
-        refuse_nothing(&session, &outcome)?;
+        refuse_nothing(session, &outcome)?;
         let is_moved = outcome.files.failed == 0 && !self.dry_run;
         let left = if is_moved { elsewhere.remove()? } else { Vec::new() };
-        let report = OneReport::new(&session, ends, &place, outcome, context.env).moved_from(left);
+        let report = OneReport::new(session, ends, &place, outcome, context.env).moved_from(left);
         let report = if self.keep_mtime { report.with_original_times() } else { report };
         context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
+    }
+
+    fn picked(self, repository: &Repository, context: &mut Context<'_>) -> Result<u8> {
+        let (here, session) = match pick::pick(repository, context)? {
+            Picked::ToItsPlace(session) => (None, session),
+            Picked::Here(session) => (Some(PathBuf::from(".")), session),
+            Picked::Nothing => return Ok(0),
+        };
+        Self { to_project: here, ..self }.one(repository, &session, context)
     }
 
     fn all(

@@ -94,6 +94,20 @@ impl Table {
         }
     }
 
+    /// Its rows as texts of at most this width, without titles and looks; of what is too narrow for
+    /// columns, the first cells.
+    #[must_use]
+    pub fn texts(&self, width: usize) -> Vec<String> {
+        let widths = self.widths(Some(width));
+        let text = |row: &Vec<Span>| match &widths {
+            Some(widths) => {
+                self.aligned(row, widths).iter().map(|span| span.text.as_str()).collect()
+            }
+            None => fit(&row[0].text, width, Keep::Start).into_owned(),
+        };
+        self.rows.iter().map(text).collect()
+    }
+
     /// The width of each column, or nothing where they cannot stand side by side.
     fn widths(&self, available: Option<usize>) -> Option<Vec<usize>> {
         let mut widths = self.natural_widths();

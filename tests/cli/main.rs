@@ -28,6 +28,7 @@ mod museum;
 mod names;
 mod namesakes;
 mod peek;
+mod picking;
 mod regressions;
 mod remote;
 mod restore;
