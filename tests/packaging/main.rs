@@ -11,6 +11,7 @@
 )]
 
 mod archives;
+mod check;
 mod install;
 mod launcher;
 mod machine;
