@@ -11,8 +11,9 @@ use crate::error::{ErrorKind, Failure};
 /// Where programs are found by a run that nobody's shell started: `git`, and what it asks for passwords.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
 
-/// Folders from which programs go away without a word.
-const PASSING: [&str; 4] = ["_npx", "/target/debug/", "/target/release/", "/.cache/"];
+/// Folders from which programs go away without a word: builds, caches, and what the likes of npx fetch for one run.
+const PASSING: [&str; 7] =
+    ["_npx", "bunx-", "/dlx", "/target/debug/", "/target/release/", "/.cache/", "/Library/Caches/"];
 
 /// A run that the system starts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -267,7 +267,13 @@ fn assert_systemd_takes_it(sandbox: &Sandbox) {
 
 #[test]
 fn a_program_that_may_go_away_is_named() {
-    for place in ["work/target/release/claude-backup", ".npm/_npx/1/node_modules/claude-backup"] {
+    for place in [
+        "work/target/release/claude-backup",
+        ".npm/_npx/1/node_modules/claude-backup",
+        ".cache/pnpm/dlx/1/node_modules/claude-backup",
+        "Library/Caches/pnpm/dlx/1/node_modules/claude-backup",
+        ".bun/install/cache/.bunx-0/claude-backup@latest/node_modules/claude-backup",
+    ] {
         let sandbox = machine(Os::Linux, LINUX);
         let program = sandbox.home(place);
         let sandbox = saved(sandbox.running(Os::Linux, program.clone()));
