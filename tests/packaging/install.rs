@@ -88,7 +88,8 @@ fn a_folder_that_is_in_the_path_needs_no_more_words() {
     let Some(story) = Story::new() else { return };
     let machine = usual();
     let folder = machine.tool("").to_str().unwrap().to_owned();
-    let wishes = [("CLAUDE_BACKUP_BIN", folder.as_str()), ("PATH", folder.as_str())];
+    let with_slash = format!("{folder}/");
+    let wishes = [("CLAUDE_BACKUP_BIN", with_slash.as_str()), ("PATH", folder.as_str())];
     let output = story.install_by(&sh(), &machine, &wishes);
     let expected =
         format!("Installed claude-backup {VERSION} in {folder}\nNext: claude-backup init\n");
