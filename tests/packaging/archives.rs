@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use crate::machine::talk;
-use crate::needs;
-use crate::release::{REPOSITORY, Release, TARGETS, VERSION, succeeds};
+use crate::needs::{self, Need};
+use crate::release::{REPOSITORY, Release, TARGETS, VERSION, script, succeeds};
 
 const TARGET: &str = TARGETS[3];
 
@@ -18,6 +18,7 @@ fn an_archive_has_all_that_a_package_wants_below_one_folder() {
         list.lines().map(|line| line.split_once(&folder).expect("below the folder").1).collect();
     let expected = [
         "CHANGELOG.md",
+        "LICENCES-OF-OTHERS.txt",
         "LICENSE",
         "README.md",
         "claude-backup",
@@ -28,6 +29,18 @@ fn an_archive_has_all_that_a_package_wants_below_one_folder() {
     ];
     assert_eq!(names, expected);
     assert_eq!(list.matches("-rwxr-xr-x").count(), 1, "the program alone can be started: {list}");
+}
+
+#[test]
+fn the_licences_of_all_that_it_is_built_of_are_there() {
+    if !needs::met(&[Need::Python]) {
+        return;
+    }
+    let text = succeeds(script("licences").arg(TARGET));
+    for brought in ["libgit2/COPYING", "openssl/LICENSE.txt", "src/zlib/LICENSE", "serde_json "] {
+        assert!(text.contains(brought), "{brought}");
+    }
+    assert!(!text.contains("proptest"), "it is for the tests alone");
 }
 
 #[test]
@@ -101,7 +114,9 @@ fn packages_for_npm_say_the_version_once_and_their_machine() {
         let (system, processor) = (&platform["os"][0], &platform["cpu"][0]);
         let machine = format!("{}-{}", system.as_str().unwrap(), processor.as_str().unwrap());
         assert_eq!(*name, format!("claude-backup-{machine}"));
-        assert!(release.path(&format!("npm/{name}/bin/claude-backup")).exists());
+        for file in ["LICENCES-OF-OTHERS.txt", "LICENSE", "bin/claude-backup"] {
+            assert!(release.path(&format!("npm/{name}/{file}")).exists(), "{name}/{file}");
+        }
     }
     assert_eq!(main["version"], VERSION);
     assert!(main.get("scripts").is_none(), "npm runs nothing of ours while it installs");

@@ -49,7 +49,10 @@ impl Release {
 
     /// `packaging/archive` for these targets.
     pub fn archive(&self, targets: &[&str]) {
-        succeeds(script("archive").arg(self.path("")).arg(self.program()).args(targets));
+        let licences = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE");
+        let mut archive = script("archive");
+        archive.arg(self.path("")).arg(self.program()).arg(licences).args(targets);
+        succeeds(&mut archive);
     }
 
     /// `packaging/release`, which must succeed.
@@ -109,7 +112,8 @@ impl Server {
     }
 }
 
-fn script(name: &str) -> Command {
+/// One of the scripts in `packaging/`.
+pub fn script(name: &str) -> Command {
     let mut command = Command::new("python3");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name));
     command
