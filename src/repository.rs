@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod find;
 mod foreign;
+mod frequency;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 pub mod heal;
@@ -44,6 +45,7 @@ use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_b
 use crate::session::MachineSlug;
 use crate::vault::{Author, CommitInfo, ObjectId, Vault};
 
+pub use self::frequency::Frequency;
 pub use self::integrate::SEEN;
 
 /// An open backup folder.

@@ -9,31 +9,16 @@ mod tool;
 
 use anyhow::Result;
 use chrono::{DateTime, Duration, NaiveDateTime, NaiveTime, Timelike, Utc};
-use clap::ValueEnum;
-use serde::{Serialize, Serializer};
 
 pub use self::job::Job;
 use crate::env::{Env, Os};
 use crate::error::{ErrorKind, Failure};
+pub use crate::repository::Frequency;
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
 
 /// A daily backup is made at this hour, local time.
 const HOUR: u32 = 3;
-
-/// How often a backup is made automatically.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Frequency {
-    /// Never
-    Off,
-    /// Every day at 03:00
-    Daily,
-    /// Every six hours
-    #[value(name = "6h")]
-    SixHours,
-    /// Every hour
-    Hourly,
-}
 
 /// What the system makes of a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -213,45 +198,6 @@ fn nothing_starts_it() -> anyhow::Error {
 }
 
 impl Frequency {
-    /// The word on the command line, in settings and in manifests.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Daily => "daily",
-            Self::SixHours => "6h",
-            Self::Hourly => "hourly",
-        }
-    }
-
-    /// Reads what [`Frequency::as_str`] gives.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::value_variants().iter().copied().find(|frequency| frequency.as_str() == word)
-    }
-
-    /// Hours from one run to the next; nothing for off.
-    #[must_use]
-    pub fn hours(self) -> Option<u32> {
-        match self {
-            Self::Off => None,
-            Self::Daily => Some(24),
-            Self::SixHours => Some(6),
-            Self::Hourly => Some(1),
-        }
-    }
-
-    /// In words, as in "every day at 03:00".
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Daily => "every day at 03:00",
-            Self::SixHours => "every six hours",
-            Self::Hourly => "every hour",
-        }
-    }
-
     /// The next time by the wall clock: 03:00, or a full hour that the interval divides.
     #[must_use]
     pub fn next(self, now: DateTime<Utc>, env: &Env) -> Option<DateTime<Utc>> {
@@ -261,12 +207,6 @@ impl Frequency {
         let today = local.date().and_time(NaiveTime::MIN) + Duration::hours(first.into());
         let passed = (local - today).num_seconds().div_euclid(3600 * i64::from(hours)) + 1;
         to_utc(today + Duration::hours(passed * i64::from(hours)), now, env)
-    }
-}
-
-impl Serialize for Frequency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -17,7 +17,7 @@ use super::ledger::{Content, Entry, Ledger};
 use super::manifest::size_words;
 use super::older::Candidate;
 use super::revision::{Origin, Revision, Staged};
-use super::{Repository, ledger_folder};
+use super::{Frequency, Repository, ledger_folder};
 use crate::fs::create_private_dir;
 use crate::session::MachineSlug;
 use crate::source::{Listing, Unreadable, deny};
@@ -120,10 +120,12 @@ pub(super) fn is_done(vault: &Vault) -> Result<bool> {
 
 /// The old tool kept its schedule in the manifest alone.
 fn keep_schedule(repository: &Repository) -> Result<()> {
-    let schedule = repository.root_manifest().schedule;
-    let is_known = ["off", "daily", "6h", "hourly"].contains(&schedule.as_str());
-    if is_known && repository.vault.setting("schedule")?.is_none() {
-        repository.vault.set_setting("schedule", &schedule)?;
+    let vault = &repository.vault;
+    let known = Frequency::parse(&repository.root_manifest().schedule);
+    if let Some(frequency) = known
+        && vault.setting("schedule")?.is_none()
+    {
+        vault.set_setting("schedule", frequency.as_str())?;
     }
     Ok(())
 }
