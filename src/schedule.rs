@@ -7,6 +7,8 @@ mod systemd;
 mod template;
 mod tool;
 
+use std::cell::OnceCell;
+
 use anyhow::Result;
 use chrono::{DateTime, Duration, NaiveDateTime, NaiveTime, Timelike, Utc};
 
@@ -84,9 +86,31 @@ pub struct Scheduled {
     pub next: Option<DateTime<Utc>>,
 }
 
-/// What starts programs at their time on this machine, for this user; the best one first.
-#[must_use]
-pub fn schedulers(env: &Env) -> Vec<Box<dyn Scheduler + '_>> {
+/// What starts programs at their time on this machine, for this user; asked for once, when it is needed.
+pub struct Schedulers<'a> {
+    env: &'a Env,
+    found: OnceCell<Vec<Box<dyn Scheduler + 'a>>>,
+}
+
+impl<'a> Schedulers<'a> {
+    /// Those of this machine.
+    #[must_use]
+    pub fn of(env: &'a Env) -> Self {
+        Self { env, found: OnceCell::new() }
+    }
+
+    /// The one to use.
+    pub fn best(&self) -> Option<&dyn Scheduler> {
+        self.all().first().map(AsRef::as_ref)
+    }
+
+    /// The best one first.
+    fn all(&self) -> &[Box<dyn Scheduler + 'a>] {
+        self.found.get_or_init(|| find(self.env))
+    }
+}
+
+fn find(env: &Env) -> Vec<Box<dyn Scheduler + '_>> {
     let mut found: Vec<Box<dyn Scheduler + '_>> = Vec::new();
     match env.os {
         Os::MacOs => {
@@ -101,12 +125,6 @@ pub fn schedulers(env: &Env) -> Vec<Box<dyn Scheduler + '_>> {
     found
 }
 
-/// The best of [`schedulers`].
-#[must_use]
-pub fn scheduler(env: &Env) -> Option<Box<dyn Scheduler + '_>> {
-    schedulers(env).into_iter().next()
-}
-
 /// Makes the backup run automatically so often, or no more.
 ///
 /// The setting changes last: it never says more than what the system does. The caller holds the
@@ -114,15 +132,14 @@ pub fn scheduler(env: &Env) -> Option<Box<dyn Scheduler + '_>> {
 ///
 /// # Errors
 /// Where nothing on this machine could start it, or the system refuses; then all is as before.
-pub fn set(repository: &Repository, job: &Job) -> Result<()> {
+pub fn set(repository: &Repository, job: &Job, schedulers: &Schedulers<'_>) -> Result<()> {
     if job.frequency == Frequency::Off {
-        return forget(repository);
+        return forget(repository, schedulers);
     }
-    let mut schedulers = schedulers(repository.env()).into_iter();
-    schedulers.next().ok_or_else(nothing_starts_it)?.install(job)?;
+    schedulers.best().ok_or_else(nothing_starts_it)?.install(job)?;
     if repository.vault.setting("schedule")?.is_some() {
         // It may have been installed when there was nothing better, and two would start it twice.
-        for other in schedulers {
+        for other in schedulers.all().iter().skip(1) {
             if let Err(error) = other.remove() {
                 repository.warn(format!("{} may start it too: {error:#}", other.name()));
             }
@@ -135,16 +152,16 @@ pub fn set(repository: &Repository, job: &Job) -> Result<()> {
 ///
 /// # Errors
 /// Where the system refuses it.
-pub fn remove(env: &Env) -> Result<()> {
-    schedulers(env).iter().try_for_each(|scheduler| scheduler.remove())
+pub fn remove(schedulers: &Schedulers<'_>) -> Result<()> {
+    schedulers.all().iter().try_for_each(|scheduler| scheduler.remove())
 }
 
 /// Takes the schedule of this backup away, and forgets that there was one.
 ///
 /// # Errors
 /// Where the system refuses it, or git's settings cannot be written.
-pub fn forget(repository: &Repository) -> Result<()> {
-    remove(repository.env())?;
+pub fn forget(repository: &Repository, schedulers: &Schedulers<'_>) -> Result<()> {
+    remove(schedulers)?;
     settle(repository, Frequency::Off)
 }
 
@@ -165,11 +182,11 @@ pub fn problem(frequency: Option<Frequency>, state: &State) -> Option<String> {
 ///
 /// # Errors
 /// Where git's settings cannot be read.
-pub fn look(repository: &Repository) -> Result<Scheduled> {
+pub fn look(repository: &Repository, schedulers: &Schedulers<'_>) -> Result<Scheduled> {
     let env = repository.env();
     let frequency = repository.vault.setting("schedule")?.as_deref().and_then(Frequency::parse);
     let wanted = frequency.filter(|frequency| *frequency != Frequency::Off);
-    let found = wanted.and_then(|_| scheduler(env));
+    let found = wanted.and_then(|_| schedulers.best());
     let state = match (&found, wanted) {
         (Some(scheduler), _) => scheduler
             .state()
@@ -178,9 +195,9 @@ pub fn look(repository: &Repository) -> Result<Scheduled> {
         (None, None) => State::Absent,
     };
     let last = parse_stamp(&repository.root_manifest().last_sync);
-    let at_work = found.as_ref().zip(wanted).filter(|_| state == State::Active);
+    let at_work = found.zip(wanted).filter(|_| state == State::Active);
     let next = at_work.and_then(|(scheduler, frequency)| scheduler.next(frequency, last, env));
-    let scheduler = found.as_ref().map(|scheduler| scheduler.name());
+    let scheduler = found.map(Scheduler::name);
     Ok(Scheduled { frequency, scheduler, state, next })
 }
 

@@ -15,7 +15,7 @@ use crate::repository::manifest::{
 };
 use crate::repository::settings;
 use crate::scan::{self, LastScan};
-use crate::schedule::{self, Frequency, Scheduled, State};
+use crate::schedule::{self, Frequency, Scheduled, Schedulers, State};
 use crate::session::MachineSlug;
 use crate::source::{Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
@@ -198,7 +198,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     let prepared = sync::plan(repository, roots, Scope::All, Reading::Changed, &Silent)?;
     let manifest = manifest(repository, &prepared)?;
     let size = manifest.sessions.size_bytes;
-    let scheduled = schedule::look(repository)?;
+    let scheduled = schedule::look(repository, &Schedulers::of(repository.env()))?;
     let mut status = Status {
         version: VERSION.into(),
         mode: mode.as_str().into(),

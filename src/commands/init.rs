@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
 use crate::restore::{self, Conflict, RestoreOutcome};
-use crate::schedule::{self, Frequency, State};
+use crate::schedule::{self, Frequency, Schedulers, State};
 use crate::session::MachineSlug;
 use crate::source::{Roots, Scope};
 use crate::sync::Reading;
@@ -240,6 +240,7 @@ impl InitArgs {
     fn wished_schedule(
         &self,
         repository: &Repository,
+        schedulers: &Schedulers<'_>,
         context: &mut Context<'_>,
     ) -> Result<Option<Frequency>> {
         if self.no_schedule {
@@ -248,12 +249,12 @@ impl InitArgs {
         if self.schedule.is_some() {
             return Ok(self.schedule);
         }
-        let known = schedule::look(repository)?;
+        let known = schedule::look(repository, schedulers)?;
         if known.state == State::Active || known.frequency == Some(Frequency::Off) {
             return Ok(None);
         }
         let frequency = known.frequency.unwrap_or(Frequency::Daily);
-        if schedule::scheduler(context.env).is_none() {
+        if schedulers.best().is_none() {
             return Ok(None);
         }
         let question = format!("Back up automatically {}?", frequency.words());
@@ -270,8 +271,11 @@ impl InitArgs {
 
     /// Sets the schedule; what was saved is saved where that fails, so it is a warning.
     fn arrange_schedule(&self, repository: &Repository, context: &mut Context<'_>) -> Result<bool> {
-        let Some(frequency) = self.wished_schedule(repository, context)? else { return Ok(true) };
-        match arrange(repository, frequency, context) {
+        let schedulers = Schedulers::of(context.env);
+        let Some(frequency) = self.wished_schedule(repository, &schedulers, context)? else {
+            return Ok(true);
+        };
+        match arrange(repository, frequency, &schedulers, context) {
             Ok(()) => Ok(true),
             Err(error) => {
                 let word = frequency.as_str();

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Context;
 use crate::env::Env;
 use crate::repository::Repository;
-use crate::schedule::{self, Frequency, Job, Scheduled, State};
+use crate::schedule::{self, Frequency, Job, Scheduled, Scheduler, Schedulers, State};
 use crate::ui::words::when;
 use crate::ui::{Mark, Page, Report, Span};
 
@@ -55,12 +55,13 @@ impl ScheduleArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
+        let schedulers = Schedulers::of(context.env);
         if let Wish::Set(frequency) = self.wish {
             let _lock = repository.lock("schedule")?;
-            arrange(&repository, frequency, context)?;
+            arrange(&repository, frequency, &schedulers, context)?;
         }
         context.warn_of(&repository);
-        context.ui.emit(&ScheduleReport::of(&repository)?)
+        context.ui.emit(&ScheduleReport::of(&repository, &schedulers)?)
     }
 }
 
@@ -68,12 +69,13 @@ impl ScheduleArgs {
 pub(super) fn arrange(
     repository: &Repository,
     frequency: Frequency,
+    schedulers: &Schedulers<'_>,
     context: &Context<'_>,
 ) -> Result<()> {
     let job = Job::new(frequency, &context.backup_dir, context.claude_dir.as_deref(), context.env)?;
-    schedule::set(repository, &job)?;
+    schedule::set(repository, &job, schedulers)?;
     if frequency != Frequency::Off {
-        let advice = schedule::scheduler(context.env).and_then(|scheduler| scheduler.advice());
+        let advice = schedulers.best().and_then(Scheduler::advice);
         job.warning().into_iter().chain(advice).for_each(|text| repository.warn(text));
     }
     Ok(())
@@ -94,8 +96,9 @@ struct ScheduleReport {
 }
 
 impl ScheduleReport {
-    fn of(repository: &Repository) -> Result<Self> {
-        let Scheduled { frequency, scheduler, state, next } = schedule::look(repository)?;
+    fn of(repository: &Repository, schedulers: &Schedulers<'_>) -> Result<Self> {
+        let Scheduled { frequency, scheduler, state, next } =
+            schedule::look(repository, schedulers)?;
         let problem = schedule::problem(frequency, &state);
         Ok(Self {
             schedule: frequency.map(Frequency::as_str).unwrap_or_default().into(),

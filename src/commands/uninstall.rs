@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Context;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
-use crate::schedule::{self, Frequency};
+use crate::schedule::{self, Frequency, Schedulers};
 use crate::ui::words::{count, place};
 use crate::ui::{Answer, Mark, Page, Report, Span};
 
@@ -31,12 +31,13 @@ impl UninstallArgs {
     /// Where the schedule cannot be taken away; then the backup stays too.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let found = Repository::find(&context.backup_dir, context.env)?;
+        let schedulers = Schedulers::of(context.env);
         let Some(repository) = found else {
-            schedule::remove(context.env)?;
+            schedule::remove(&schedulers)?;
             return context.ui.emit(&UninstallReport::new(false, context));
         };
         let lock = repository.lock("uninstall")?;
-        schedule::forget(&repository)?;
+        schedule::forget(&repository, &schedulers)?;
         let data_deleted = self.wants_data_deleted(&repository, context)?;
         if data_deleted {
             drop(lock);

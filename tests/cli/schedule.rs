@@ -87,9 +87,7 @@ fn with_systemd_a_timer_catches_up_what_was_missed() {
             "systemctl --user enable claude-backup.timer",
             "systemctl --user restart claude-backup.timer",
             "systemctl --user is-active --quiet claude-backup.timer",
-            "systemctl --user show --property=Version",
             "loginctl show-user --property=Linger",
-            "systemctl --user show --property=Version",
             "systemctl --user is-active --quiet claude-backup.timer",
         ]
     );
