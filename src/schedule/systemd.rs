@@ -23,6 +23,7 @@ pub(super) struct Systemd<'a> {
     analyze: Option<Tool<'a>>,
     loginctl: Option<Tool<'a>>,
     folder: PathBuf,
+    user_id: u32,
 }
 
 /// The two unit files, where they are.
@@ -45,6 +46,7 @@ impl<'a> Systemd<'a> {
             analyze: Tool::find("systemd-analyze", env),
             loginctl: Tool::find("loginctl", env),
             folder: config.unwrap_or_else(|| env.home.join(".config")).join("systemd/user"),
+            user_id: env.user_id,
         })
     }
 
@@ -61,6 +63,10 @@ impl<'a> Systemd<'a> {
                 None => fs::remove_if_exists(&path)?,
             }
         }
+        if units.timer.is_none() {
+            // systemd does not disable what it has no file of.
+            fs::remove_if_exists(&self.folder.join("timers.target.wants").join(TIMER))?;
+        }
         Ok(())
     }
 
@@ -73,9 +79,9 @@ impl<'a> Systemd<'a> {
             analyze.run(&["--user", "verify", &paths[0], &paths[1]])?;
         }
         self.systemctl.run(&["--user", "daemon-reload"])?;
-        self.systemctl.run(&["--user", "enable", TIMER])?;
         // One that runs already would keep its old hours.
-        self.systemctl.run(&["--user", "restart", TIMER])?;
+        self.stop()?;
+        self.systemctl.run(&["--user", "enable", "--now", TIMER])?;
         match self.is_active() {
             true => Ok(()),
             false => bail!(
@@ -96,9 +102,13 @@ impl<'a> Systemd<'a> {
         }
     }
 
-    /// Stops the timer; that there was none is no failure.
+    /// Stops the timer, and lets systemd forget when it last fired: the next one would catch up at
+    /// once, and meet the backup's lock. That there was none is no failure.
     fn stop(&self) -> Result<()> {
-        self.systemctl.ask(&["--user", "disable", "--now", TIMER], "").map(drop)
+        if !self.systemctl.agrees(&["--user", "disable", "--now", TIMER]) {
+            self.systemctl.ask(&["--user", "stop", TIMER], "")?;
+        }
+        self.systemctl.ask(&["--user", "clean", "--what=state", TIMER], "").map(drop)
     }
 
     fn is_active(&self) -> bool {
@@ -125,9 +135,8 @@ impl Scheduler for Systemd<'_> {
     }
 
     fn remove(&self) -> Result<()> {
-        if self.units()?.timer.is_some() {
-            self.stop()?;
-        }
+        // Files that somebody removed leave a timer that systemd still has.
+        self.stop()?;
         self.write(&Units { service: None, timer: None })?;
         self.systemctl.run(&["--user", "daemon-reload"]).map(drop)
     }
@@ -147,7 +156,9 @@ impl Scheduler for Systemd<'_> {
     }
 
     fn advice(&self) -> Option<String> {
-        let lingers = self.loginctl.as_ref()?.ask(&["show-user", "--property=Linger"], "").ok()?;
+        // Without a user it shows what is set for all of them, which is not this.
+        let words = ["show-user", &self.user_id.to_string(), "--property=Linger"];
+        let lingers = self.loginctl.as_ref()?.ask(&words, "").ok()?;
         (lingers.out.trim() == "Linger=no").then(|| {
             "it runs while you are logged in, and catches up at the next login; `loginctl enable-linger` \
              lets it run without you"

@@ -11,6 +11,7 @@ use crate::system::{LINUX, MAC, OLD_LINUX, machine};
 const ID: &str = "11111111-1111-4111-8111-111111111111";
 const PLIST: &str = "Library/LaunchAgents/com.claude-backup.plist";
 const TIMER: &str = ".config/systemd/user/claude-backup.timer";
+const WANTS: &str = ".config/systemd/user/timers.target.wants";
 const SERVICE: &str = ".config/systemd/user/claude-backup.service";
 
 fn mac() -> Sandbox {
@@ -84,14 +85,36 @@ fn with_systemd_a_timer_catches_up_what_was_missed() {
         [
             "systemctl --user show --property=Version",
             "systemctl --user daemon-reload",
-            "systemctl --user enable claude-backup.timer",
-            "systemctl --user restart claude-backup.timer",
+            "systemctl --user disable --now claude-backup.timer",
+            "systemctl --user clean --what=state claude-backup.timer",
+            "systemctl --user enable --now claude-backup.timer",
             "systemctl --user is-active --quiet claude-backup.timer",
-            "loginctl show-user --property=Linger",
+            "loginctl show-user 501 --property=Linger",
             "systemctl --user is-active --quiet claude-backup.timer",
         ]
     );
     insta::assert_snapshot!("units", text(&sandbox, SERVICE) + "----\n" + &text(&sandbox, TIMER));
+}
+
+#[test]
+fn a_new_timer_does_not_start_a_run_that_would_meet_the_lock() {
+    let sandbox = linux();
+    for word in ["daily", "hourly", "off", "daily"] {
+        sandbox.run(&["schedule", word]).success();
+    }
+    assert!(!sandbox.diary().contains(&"catches up".to_owned()));
+}
+
+#[test]
+fn a_timer_whose_files_somebody_removed_is_stopped_too() {
+    let sandbox = linux();
+    sandbox.run(&["schedule", "daily"]).success();
+    let link = sandbox.home(WANTS).join("claude-backup.timer");
+    std::fs::create_dir_all(sandbox.home(WANTS)).unwrap();
+    std::os::unix::fs::symlink(sandbox.home(TIMER), &link).unwrap();
+    sandbox.remove(SERVICE).remove(TIMER);
+    sandbox.run(&["schedule", "off"]).success();
+    assert!(!sandbox.tool("active").exists() && !link.is_symlink());
 }
 
 #[test]
@@ -141,7 +164,7 @@ fn what_the_system_refuses_changes_nothing() {
     for (fault, sandbox, path, scheduler) in [
         ("lint", mac(), PLIST, "launchd"),
         ("bootstrap", mac(), PLIST, "launchd"),
-        ("restart", linux(), TIMER, "systemd"),
+        ("enable", linux(), TIMER, "systemd"),
     ] {
         sandbox.system_fails(fault).run(&["schedule", "daily", "--json"]).fails(1);
         assert!(!sandbox.home(path).exists(), "{fault}: nothing was there before");
@@ -331,11 +354,11 @@ fn init_schedules_where_it_is_told_to() {
 #[test]
 fn an_init_that_cannot_schedule_has_saved_all_the_same() {
     let sandbox = machine(Os::Linux, LINUX);
-    sandbox.write_session("-p", ID, 4).system_fails("restart");
+    sandbox.write_session("-p", ID, 4).system_fails("enable");
     let ran = sandbox.run(&["init", "--local", "--schedule", "daily"]).fails(1);
     insta::assert_snapshot!("init_unscheduled", ran.both());
     assert_eq!(sandbox.json(&["status"])["sessions"]["files"], 1);
-    sandbox.remove(sandbox.tool("fails-restart"));
+    sandbox.remove(sandbox.tool("fails-enable"));
     assert_eq!(sandbox.json(&["init", "--schedule", "daily"])["schedule"], "daily");
 }
 

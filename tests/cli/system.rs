@@ -20,19 +20,25 @@ const PLUTIL: &str = r#"
 fails lint && { echo 'Encountered unexpected character' >&2; exit 1; }
 python3 -c 'import plistlib, sys; plistlib.load(open(sys.argv[1], "rb"))' "$2""#;
 
-/// The user's service manager.
+/// The user's service manager. It disables nothing that it has no file of, but stops that; a timer
+/// whose stamp is old catches up when it is started.
 const SYSTEMCTL: &str = r#"
 shift
+timer="$HOME/.config/systemd/user/claude-backup.timer"
 case "$1" in
 show) fails bus && { echo 'Failed to connect to bus: No medium found' >&2; exit 1; }; echo Version=252 ;;
-daemon-reload|enable) ;;
-restart) fails restart && { echo 'Unit is masked.' >&2; exit 1; }; touch active ;;
-disable) rm -f active ;;
+daemon-reload) ;;
+enable) fails enable && { echo 'Unit is masked.' >&2; exit 1; }
+    test -e stamp && echo 'catches up' >> diary; touch active stamp ;;
+disable) test -e "$timer" || { echo 'Unit file does not exist.' >&2; exit 1; }; rm -f active ;;
+stop) rm -f active ;;
+clean) rm -f stamp ;;
 is-active) test -e active ;;
 *) exit 64 ;;
 esac"#;
 
-const LOGINCTL: &str = "echo Linger=no";
+/// Of nobody in particular it tells what is set for all users, and whether one lingers is not.
+const LOGINCTL: &str = r#"test "$1 $2" = 'show-user 501' && echo Linger=no"#;
 
 /// The user's table.
 const CRONTAB: &str = r#"
