@@ -1,5 +1,7 @@
 //! Where there is nothing better: lines of our own in the user's crontab.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use super::job::{Job, PATH};
@@ -10,6 +12,8 @@ use crate::env::Env;
 const BEGIN: &str =
     "# claude-backup: the lines from here to its end are made by `claude-backup schedule`";
 const END: &str = "# claude-backup: end";
+/// Between what cron reads and the program.
+const NICE: &str = " nice ";
 
 /// The user's crontab.
 pub(super) struct Cron<'a> {
@@ -50,11 +54,9 @@ impl Scheduler for Cron<'_> {
     fn install(&self, job: &Job) -> Result<()> {
         let table = without_ours(&self.table()?);
         self.write(&format!("{table}{BEGIN}\n{}\n{END}\n", line(job)))?;
-        match self.state()? {
-            State::Active => Ok(()),
-            State::Absent | State::Stopped(_) => {
-                bail!("cron did not keep the line; see `crontab -l`")
-            }
+        match self.table()?.lines().any(|line| line == BEGIN) {
+            true => Ok(()),
+            false => bail!("cron did not keep the line; see `crontab -l`"),
         }
     }
 
@@ -66,7 +68,15 @@ impl Scheduler for Cron<'_> {
 
     fn state(&self) -> Result<State> {
         let table = self.table()?;
-        Ok(if table.lines().any(|line| line == BEGIN) { State::Active } else { State::Absent })
+        let mut lines = table.lines().skip_while(|line| *line != BEGIN).skip(1);
+        Ok(match lines.next().map(program_of) {
+            None => State::Absent,
+            Some(Some(program)) if !Path::new(&program).exists() => {
+                State::Stopped(format!("it starts {program}, which is not there"))
+            }
+            Some(Some(_)) => State::Active,
+            Some(None) => State::Stopped("its line in the crontab is damaged".into()),
+        })
     }
 
     fn advice(&self) -> Option<String> {
@@ -97,7 +107,17 @@ fn line(job: &Job) -> String {
         Frequency::Hourly => "0 * * * *",
     };
     let words: Vec<String> = job.words.iter().map(|word| quoted(word)).collect();
-    format!("{hours} PATH={PATH} nice {} >/dev/null 2>&1", words.join(" "))
+    format!("{hours} PATH={PATH}{NICE}{} >/dev/null 2>&1", words.join(" "))
+}
+
+/// The program in a line of ours.
+fn program_of(line: &str) -> Option<String> {
+    let (_, command) = line.split_once(NICE)?;
+    let Some(quoted) = command.strip_prefix('\'') else {
+        return command.split_once(' ').map(|(program, _)| program.into());
+    };
+    let plain = quoted.replace(r"\%", "%").replace(r"'\''", "\0");
+    plain.split_once('\'').map(|(program, _)| program.replace('\0', "'"))
 }
 
 /// A word that cron's shell takes as it is; cron itself ends a line at a percent sign.

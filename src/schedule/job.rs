@@ -11,9 +11,9 @@ use crate::error::{ErrorKind, Failure};
 /// Where programs are found by a run that nobody's shell started: `git`, and what it asks for passwords.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
 
-/// Folders from which programs go away without a word: builds, caches, and what the likes of npx fetch for one run.
-const PASSING: [&str; 7] =
-    ["_npx", "bunx-", "/dlx", "/target/debug/", "/target/release/", "/.cache/", "/Library/Caches/"];
+/// Folders from which programs go away without a word: what `npx` and its kind keep for a while, and
+/// one version of what is updated.
+const PASSING: [&str; 6] = ["_npx", "/dlx", "bunx-", "/.cache/", "/Caches/", "/Cellar/"];
 
 /// A run that the system starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,10 @@ impl Job {
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let program = self.words.first()?;
-        PASSING.iter().any(|place| program.contains(place)).then(|| {
+        let is_built = program.contains("/target/")
+            && ["/debug/", "/release/"].iter().any(|profile| program.contains(profile));
+        let is_passing = is_built || PASSING.iter().any(|place| program.contains(place));
+        is_passing.then(|| {
             format!("the schedule starts {program}, which may go away; install claude-backup and give the command again")
         })
     }

@@ -138,6 +138,24 @@ fn a_table_that_cannot_be_read_is_not_written() {
 }
 
 #[test]
+fn a_line_of_cron_that_starts_nothing_is_told() {
+    for place in ["bin/claude-backup", "it's 100% mine/claude-backup"] {
+        let sandbox = machine(Os::Linux, OLD_LINUX);
+        let program = sandbox.home(place);
+        let sandbox = saved(sandbox.running(Os::Linux, program.clone()));
+        sandbox.write(&program, "").run(&["schedule", "daily"]).success();
+        assert_eq!(sandbox.json(&["status"])["scheduler"], "active");
+        sandbox.remove(&program);
+        let warnings = sandbox.json(&["status"])["warnings"].to_string();
+        assert!(warnings.contains(&format!("{place}, which is not there")), "{warnings}");
+        let table = text(&sandbox, "system/table").replace(" nice ", " mean ");
+        sandbox.write("system/table", table);
+        let warnings = sandbox.json(&["status"])["warnings"].to_string();
+        assert!(warnings.contains("its line in the crontab is damaged"), "{warnings}");
+    }
+}
+
+#[test]
 fn a_systemd_that_does_not_answer_leaves_it_to_cron() {
     let sandbox = linux();
     sandbox.system_fails("bus");
@@ -290,10 +308,12 @@ fn assert_systemd_takes_it(sandbox: &Sandbox) {
 fn a_program_that_may_go_away_is_named() {
     for place in [
         "work/target/release/claude-backup",
+        "work/target/x86_64-unknown-linux-musl/debug/claude-backup",
         ".npm/_npx/1/node_modules/claude-backup",
         ".cache/pnpm/dlx/1/node_modules/claude-backup",
         "Library/Caches/pnpm/dlx/1/node_modules/claude-backup",
         ".bun/install/cache/.bunx-0/claude-backup@latest/node_modules/claude-backup",
+        "homebrew/Cellar/claude-backup/4.0.0/bin/claude-backup",
     ] {
         let sandbox = machine(Os::Linux, LINUX);
         let program = sandbox.home(place);
