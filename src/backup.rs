@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::backend::{self, Push};
+use crate::error::{ErrorKind, kind};
 use crate::progress::Progress;
 use crate::repository::{Repository, heal, migrate};
 use crate::scan::Scanned;
@@ -53,23 +54,8 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
     let started = repository.env().now();
-    let mut sync = match save(repository, roots, scope, reading, progress) {
-        Ok(sync) => sync,
-        Err(error) => {
-            // A full disk may refuse this too; the failure itself is what has to be told.
-            let _ = sync::record_failure(repository, &error);
-            let _ = repository.log(&format!("failed: {error:#}"));
-            return Err(error);
-        }
-    };
-    let push = match publishing {
-        Publishing::Now => backend::publish(repository, progress)?,
-        Publishing::Later => Push::Later,
-    };
-    if let Some(head) = repository.vault.head()?.filter(|_| sync.commit.is_some()) {
-        // On top of what others sent, the commit has another name.
-        sync.commit = Some(head.commit.to_string());
-    }
+    let made = save_and_send(repository, roots, scope, reading, publishing, progress);
+    let (sync, push) = noted(repository, made)?;
     let duration = repository.env().now() - started;
     let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
     let outcome = BackupOutcome {
@@ -84,6 +70,22 @@ pub fn run(
         repository.warn(format!("the run is not in the log: {error:#}"));
     }
     Ok(outcome)
+}
+
+/// Notes why a run ended before its time, for `status` and the log; where another run is at work,
+/// nothing failed.
+///
+/// # Errors
+/// The failure itself.
+pub fn noted<T>(repository: &Repository, made: Result<T>) -> Result<T> {
+    if let Err(error) = &made
+        && kind(error) != ErrorKind::Locked
+    {
+        // A full disk may refuse this too; the failure itself is what has to be told.
+        let _ = sync::record_failure(repository, error);
+        let _ = repository.log(&format!("failed: {error:#}"));
+    }
+    made
 }
 
 impl BackupOutcome {
@@ -107,6 +109,26 @@ impl BackupOutcome {
         }
         line
     }
+}
+
+fn save_and_send(
+    repository: &mut Repository,
+    roots: &Roots,
+    scope: Scope,
+    reading: Reading,
+    publishing: Publishing,
+    progress: &dyn Progress,
+) -> Result<(SyncOutcome, Push)> {
+    let mut sync = save(repository, roots, scope, reading, progress)?;
+    let push = match publishing {
+        Publishing::Now => backend::publish(repository, progress)?,
+        Publishing::Later => Push::Later,
+    };
+    if let Some(head) = repository.vault.head()?.filter(|_| sync.commit.is_some()) {
+        // On top of what others sent, the commit has another name.
+        sync.commit = Some(head.commit.to_string());
+    }
+    Ok((sync, push))
 }
 
 fn save(

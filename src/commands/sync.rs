@@ -54,7 +54,7 @@ impl SyncArgs {
             let prepared = sync::plan(&repository, &roots, scope, reading, &*progress)?;
             return context.ui.emit(&DryRun::new(&prepared));
         }
-        let _lock = repository.lock("sync")?;
+        let _lock = backup::noted(&repository, repository.lock("sync"))?;
         let progress = context.ui.progress();
         let publishing = if self.no_push { Publishing::Later } else { Publishing::Now };
         let outcome = backup::run(

@@ -114,6 +114,25 @@ fn an_unsaved_session_close_to_its_sweep_is_the_first_thing_said() {
 }
 
 #[test]
+fn a_run_that_failed_before_it_began_is_told_with_its_reason() {
+    let sandbox = saved();
+    let journal = sandbox.backup(".git/claude-backup/journal");
+    fs::remove_file(&journal).unwrap();
+    fs::create_dir(&journal).unwrap();
+    let error = sandbox.pass_minutes(1).run(&["sync", "--quiet", "--json"]).fails(1).json_error();
+    let status = sandbox.json(&["status"]);
+    assert_eq!(
+        (&status["health"], &status["lastRun"]["error"]),
+        (&json!("incomplete"), &error["error"])
+    );
+    let log = fs::read_to_string(sandbox.backup("backup.log")).unwrap();
+    assert!(log.lines().last().unwrap().contains("failed: "), "{log}");
+    fs::remove_dir(journal).unwrap();
+    sandbox.sync();
+    assert_eq!(sandbox.json(&["status"])["health"], "ok");
+}
+
+#[test]
 fn a_run_that_could_not_read_everything_is_told() {
     let sandbox = saved();
     fs::create_dir_all(sandbox.claude("skills")).unwrap();
