@@ -63,10 +63,6 @@ impl<'a> Systemd<'a> {
                 None => fs::remove_if_exists(&path)?,
             }
         }
-        if units.timer.is_none() {
-            // systemd does not disable what it has no file of.
-            fs::remove_if_exists(&self.folder.join("timers.target.wants").join(TIMER))?;
-        }
         Ok(())
     }
 
@@ -105,10 +101,11 @@ impl<'a> Systemd<'a> {
     /// Stops the timer, and lets systemd forget when it last fired: the next one would catch up at
     /// once, and meet the backup's lock. That there was none is no failure.
     fn stop(&self) -> Result<()> {
-        if !self.systemctl.agrees(&["--user", "disable", "--now", TIMER]) {
-            self.systemctl.ask(&["--user", "stop", TIMER], "")?;
+        // In this order it ends well even where somebody removed its files.
+        for words in [&["stop"][..], &["disable"], &["clean", "--what=state"]] {
+            self.systemctl.ask(&[&["--user"], words, &[TIMER]].concat(), "")?;
         }
-        self.systemctl.ask(&["--user", "clean", "--what=state", TIMER], "").map(drop)
+        Ok(())
     }
 
     fn is_active(&self) -> bool {

@@ -85,7 +85,8 @@ fn with_systemd_a_timer_catches_up_what_was_missed() {
         [
             "systemctl --user show --property=Version",
             "systemctl --user daemon-reload",
-            "systemctl --user disable --now claude-backup.timer",
+            "systemctl --user stop claude-backup.timer",
+            "systemctl --user disable claude-backup.timer",
             "systemctl --user clean --what=state claude-backup.timer",
             "systemctl --user enable --now claude-backup.timer",
             "systemctl --user is-active --quiet claude-backup.timer",
@@ -113,8 +114,12 @@ fn a_timer_whose_files_somebody_removed_is_stopped_too() {
     std::fs::create_dir_all(sandbox.home(WANTS)).unwrap();
     std::os::unix::fs::symlink(sandbox.home(TIMER), &link).unwrap();
     sandbox.remove(SERVICE).remove(TIMER);
+    sandbox.diary();
     sandbox.run(&["schedule", "off"]).success();
     assert!(!sandbox.tool("active").exists() && !link.is_symlink());
+    let diary = sandbox.diary();
+    let at = |word: &str| diary.iter().position(|line| line.contains(word));
+    assert!(at("stop").is_some() && at("stop") < at("disable"), "{diary:?}");
 }
 
 #[test]

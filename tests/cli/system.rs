@@ -20,17 +20,16 @@ const PLUTIL: &str = r#"
 fails lint && { echo 'Encountered unexpected character' >&2; exit 1; }
 python3 -c 'import plistlib, sys; plistlib.load(open(sys.argv[1], "rb"))' "$2""#;
 
-/// The user's service manager. It disables nothing that it has no file of, but stops that; a timer
-/// whose stamp is old catches up when it is started.
+/// The user's service manager. A timer whose stamp is old catches up when it is started; one that
+/// is disabled before it is stopped, and has no file any more, stays in the list as a failed one.
 const SYSTEMCTL: &str = r#"
 shift
-timer="$HOME/.config/systemd/user/claude-backup.timer"
 case "$1" in
 show) fails bus && { echo 'Failed to connect to bus: No medium found' >&2; exit 1; }; echo Version=252 ;;
 daemon-reload) ;;
 enable) fails enable && { echo 'Unit is masked.' >&2; exit 1; }
     test -e stamp && echo 'catches up' >> diary; touch active stamp ;;
-disable) test -e "$timer" || { echo 'Unit file does not exist.' >&2; exit 1; }; rm -f active ;;
+disable) rm -f "$HOME/.config/systemd/user/timers.target.wants/claude-backup.timer" ;;
 stop) rm -f active ;;
 clean) rm -f stamp ;;
 is-active) test -e active ;;
