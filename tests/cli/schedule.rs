@@ -98,6 +98,14 @@ fn with_systemd_a_timer_catches_up_what_was_missed() {
 }
 
 #[test]
+fn lingering_is_explained_to_those_who_do_not() {
+    let sandbox = linux();
+    assert!(sandbox.run(&["schedule", "daily"]).success().talk().contains("enable-linger"));
+    sandbox.write(sandbox.tool("lingers"), "");
+    assert_eq!(sandbox.run(&["schedule", "daily"]).success().talk(), "");
+}
+
+#[test]
 fn a_new_timer_does_not_start_a_run_that_would_meet_the_lock() {
     let sandbox = linux();
     for word in ["daily", "hourly", "off", "daily"] {

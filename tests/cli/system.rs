@@ -37,7 +37,9 @@ is-active) test -e active ;;
 esac"#;
 
 /// Of nobody in particular it tells what is set for all users, and whether one lingers is not.
-const LOGINCTL: &str = r#"test "$1 $2" = 'show-user 501' && echo Linger=no"#;
+const LOGINCTL: &str = r#"
+test "$1 $2" = 'show-user 501' || exit 1
+if test -e lingers; then echo Linger=yes; else echo Linger=no; fi"#;
 
 /// The user's table.
 const CRONTAB: &str = r#"
