@@ -266,7 +266,7 @@ mod tests {
             assert_eq!(lines.count(), 1, "{name}");
         }
         let end = "\nFirst time?      claude-backup init\n\
-                   Lost a session?  claude-backup restore --list\n";
+                   Lost a session?  claude-backup restore\n";
         assert!(help.out.ends_with(end), "{}", help.out);
         assert_eq!(ran(&["-h"]), help);
         assert_eq!(json(&ran(&["--help", "--json"]).out)["help"], help.out.as_str());

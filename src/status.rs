@@ -93,6 +93,8 @@ pub struct Status {
     pub repository_bytes: u64,
     /// What was given back on trial; nothing before there was a trial.
     pub proof: Option<Proven>,
+    /// Stored files that were seen to be damaged or lost, and not to be mended since.
+    pub damaged: u64,
     /// What looks like a secret in what is saved; nothing before there was a look.
     pub secrets: Option<LastScan>,
     /// Every machine in the backup.
@@ -108,6 +110,8 @@ pub enum Health {
     Ok,
     /// This machine made no backup here yet.
     Never,
+    /// Something that is stored was seen to be damaged.
+    Damaged,
     /// Sessions are about to be swept that are not saved.
     AtRisk,
     /// There is something to save, and nothing was saved for days.
@@ -213,6 +217,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         config: part(manifest.config.files, None, manifest.config.size_bytes),
         sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
         proof: proven(repository, &index),
+        damaged: Receipts::load(repository).problems.len() as u64,
         secrets: scan::last(repository),
         index: IndexCount { sessions: index.len() as u64 },
         scheduler: if scheduled.state == State::Active { "active" } else { "inactive" }.into(),
@@ -323,6 +328,13 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     if status.last_run.is_none() && !has_folder {
         let text = "this machine has not saved anything here yet; run `claude-backup sync`";
         found.push((Health::Never, text.to_owned()));
+    }
+    if status.damaged > 0 {
+        let files = number(status.damaged, "file");
+        let text = format!(
+            "damage was seen in {files} of the backup; run `claude-backup verify --repair`"
+        );
+        found.push((Health::Damaged, text));
     }
     if status.at_risk.unsaved > 0 {
         let AtRisk { unsaved, within_days, .. } = status.at_risk;

@@ -117,8 +117,12 @@ pub fn verify(
         found.proof = Some(tried.proof);
     }
     problem::say_once(&mut found.problems);
-    if !std::ptr::eq(subject.stored, subject.own) {
+    let is_of_here = std::ptr::eq(subject.stored, subject.own);
+    if !is_of_here {
         found.problems.iter_mut().for_each(Problem::is_elsewhere);
+    } else if depth >= Depth::Read && share.is_all() {
+        receipts::remember_problems(subject.own, &found.problems)
+            .unwrap_or_else(|error| subject.own.warn(format!("not noted: {error:#}")));
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
 ];
 
 const BEGIN: [(&str, &str); 2] =
-    [("First time?", "claude-backup init"), ("Lost a session?", "claude-backup restore --list")];
+    [("First time?", "claude-backup init"), ("Lost a session?", "claude-backup restore")];
 
 /// Nobody reads longer lines with ease.
 const WIDEST: usize = 100;

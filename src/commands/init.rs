@@ -384,7 +384,7 @@ impl Report for InitReport {
             ("automatically", Span::plain(automatically)),
             ("save again", Span::plain("claude-backup sync")),
             ("look", Span::plain("claude-backup status")),
-            ("get back", Span::plain("claude-backup restore --list")),
+            ("get back", Span::plain("claude-backup restore")),
         ])
     }
 

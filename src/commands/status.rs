@@ -166,7 +166,7 @@ impl Report for StatusReport {
             | Health::Overdue
             | Health::NotScheduled
             | Health::NotPushed => Mark::Warn,
-            Health::Never | Health::AtRisk => Mark::Bad,
+            Health::Never | Health::Damaged | Health::AtRisk => Mark::Bad,
         };
         page.mark(mark, self.headline())?;
         for warning in &self.status.warnings {

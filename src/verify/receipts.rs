@@ -7,6 +7,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Problem;
 use crate::fs::{read_if_exists, write_durable};
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
@@ -40,6 +41,8 @@ pub struct Receipts {
     pub failed: BTreeMap<String, String>,
     /// When a sync last proved a day's share.
     pub last_share: Option<String>,
+    /// What is wrong, as far as it was seen and not seen to be mended: `machine/path`, what it is.
+    pub problems: BTreeMap<String, String>,
 }
 
 impl Receipts {
@@ -101,8 +104,10 @@ pub(super) fn remember_share(
     proof: Proof,
     proven: impl IntoIterator<Item = String>,
     unproven: Vec<String>,
+    problems: &[Problem],
 ) -> Result<()> {
     let mut receipts = Receipts::load(repository);
+    receipts.problems.extend(named(problems));
     receipts.last_share = Some(proof.at.clone());
     for session in unproven {
         receipts.sessions.remove(&session);
@@ -110,6 +115,22 @@ pub(super) fn remember_share(
     }
     receipts.add(proof, proven);
     receipts.save(repository)
+}
+
+/// Notes what a look at everything found: no other problem is known after it.
+pub(super) fn remember_problems(repository: &Repository, problems: &[Problem]) -> Result<()> {
+    let mut receipts = Receipts::load(repository);
+    let found = named(problems).collect();
+    if receipts.problems == found {
+        return Ok(());
+    }
+    receipts.problems = found;
+    receipts.save(repository)
+}
+
+fn named(problems: &[Problem]) -> impl Iterator<Item = (String, String)> {
+    let name = |problem: &Problem| format!("{}/{}", problem.machine, problem.path);
+    problems.iter().map(move |problem| (name(problem), problem.error.clone()))
 }
 
 /// How receipts name a session.

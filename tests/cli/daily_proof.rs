@@ -58,8 +58,15 @@ fn a_damaged_copy_is_told_with_its_remedy_and_the_session_came_back_from_git() {
     flip(&sandbox, 0);
     let ran = sandbox.run(&["sync", "--quiet"]).fails(3);
     assert!(ran.screen().contains("claude-backup verify --repair"), "{}", ran.screen());
-    assert_eq!(sandbox.json(&["status"])["proof"]["proven"], 1);
+    let status = sandbox.json(&["status"]);
+    assert_eq!(status["proof"]["proven"], 1);
+    assert_eq!((&status["health"], &status["damaged"]), (&json!("damaged"), &json!(1)));
+    let log = std::fs::read_to_string(sandbox.backup("backup.log")).unwrap();
+    assert!(log.lines().last().unwrap().contains("damaged: test-host/projects/-p/"), "{log}");
+    sandbox.run(&["sync", "--quiet"]).success();
+    assert_eq!(sandbox.json(&["status"])["damaged"], 1, "it is told until it is mended");
     sandbox.run(&["verify", "--repair"]).success();
+    assert_eq!(sandbox.json(&["status"])["health"], "ok");
     sandbox.pass_minutes(DAY);
     assert_eq!(proof(&sandbox), json!({"proven": 1, "tried": 1, "problems": []}));
 }
