@@ -1,7 +1,7 @@
 //! Give back: which stored files go where, then writing them, all or nothing each.
 
 mod apply;
-mod elsewhere;
+mod copies;
 mod item;
 mod project;
 mod target;
@@ -13,7 +13,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 pub use self::apply::{apply, foresee};
-pub use self::elsewhere::Elsewhere;
+pub use self::copies::Copies;
 use self::item::Placement;
 pub use self::item::{Bytes, Item, State};
 pub use self::project::Project;

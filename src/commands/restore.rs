@@ -19,7 +19,7 @@ use crate::repository::Repository;
 use crate::repository::find::{Filter, Presence};
 use crate::repository::index::IndexEntry;
 use crate::repository::migrate;
-use crate::restore::{self, Conflict, Elsewhere, Item, Place, Project, RestorePlan, Times, Wanted};
+use crate::restore::{self, Conflict, Copies, Item, Place, Project, RestorePlan, Times, Wanted};
 use crate::source::{Kind, Roots};
 
 /// List sessions, or give them back
@@ -102,7 +102,7 @@ impl RestoreArgs {
             return print::print(repository, session, self.wanted(), context);
         }
         let place = self.place(context)?;
-        let elsewhere = self.elsewhere(repository, session, &place, context)?;
+        let copies = self.copies(repository, session, &place, context)?;
         let conflict = self.conflict();
         let plan = restore::plan_session(repository, session, self.wanted(), &place, conflict)?;
         refuse_conflicts(&plan)?;
@@ -112,7 +112,7 @@ impl RestoreArgs {
         let outcome = outcome?;
         refuse_nothing(session, &outcome)?;
         let is_moved = outcome.files.failed == 0 && !self.dry_run;
-        let left = if is_moved { elsewhere.remove()? } else { Vec::new() };
+        let left = if is_moved { copies.remove()? } else { Vec::new() };
         let report = OneReport::new(session, ends, &place, outcome, context.env).moved_from(left);
         let report = if self.keep_mtime { report.with_original_times() } else { report };
         context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
@@ -196,18 +196,18 @@ impl RestoreArgs {
     }
 
     /// The same session in other projects of the home, which stays there only where it may.
-    fn elsewhere(
+    fn copies(
         &self,
         repository: &Repository,
         session: &IndexEntry,
         place: &Place,
         context: &Context<'_>,
-    ) -> Result<Elsewhere> {
-        let Place::Project(project) = place else { return Ok(Elsewhere::default()) };
+    ) -> Result<Copies> {
+        let Place::Project(project) = place else { return Ok(Copies::default()) };
         let roots = Roots::find(context.claude_dir.as_deref(), context.env);
         let progress = context.ui.progress();
-        let elsewhere = Elsewhere::find(project, &session.uuid, &roots, &*progress)?;
-        match elsewhere.transcript() {
+        let copies = Copies::find(project, &session.uuid, &roots, &*progress)?;
+        match copies.transcript() {
             Some(transcript) if !self.force => {
                 let message =
                     format!("the session is in another project too: `{}`", shown(transcript));
@@ -215,7 +215,7 @@ impl RestoreArgs {
                     .hint("Claude Code finds a session by its id only where it is in one project; --force takes it away there, once all of it is saved")
                     .into())
             }
-            _ => elsewhere.refuse_unsaved(repository).map(|()| elsewhere),
+            _ => copies.refuse_unsaved(repository).map(|()| copies),
         }
     }
 }

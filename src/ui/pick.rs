@@ -85,7 +85,7 @@ fn look(colour: Colour) -> RenderConfig<'static> {
     match colour {
         Colour::Never => plain,
         Colour::Always => {
-            let cursor = StyleSheet::new().with_fg(Color::LightCyan);
+            let cursor = StyleSheet::new().with_fg(Color::DarkCyan);
             plain
                 .with_highlighted_option_prefix(Styled::new(">").with_style_sheet(cursor))
                 .with_selected_option(Some(cursor))

@@ -15,11 +15,11 @@ use crate::source::{self, Kind, Options, Roots, Scope, SourceFile};
 
 /// A session's files at the source, in other projects than the one that it goes to.
 #[derive(Debug, Default)]
-pub struct Elsewhere {
+pub struct Copies {
     files: Vec<SourceFile>,
 }
 
-impl Elsewhere {
+impl Copies {
     /// Looks for them.
     ///
     /// # Errors
@@ -36,11 +36,13 @@ impl Elsewhere {
         let here = project.home().join("projects").join(project.id().as_str()).canonicalize().ok();
         files.retain(|file| {
             let path = name_of(file);
-            let is_of_session = path.session().is_some_and(|session| session.as_str() == id);
+            path.session().is_some_and(|session| session.as_str() == id)
+                && path.project().as_ref() != Some(project.id())
+        });
+        // A project folder may be a link to another.
+        files.retain(|file| {
             let real = file.path.canonicalize().ok();
-            // A project folder may be a link to another.
-            let lies_here = here.as_ref().is_some_and(|h| real.is_some_and(|r| r.starts_with(h)));
-            is_of_session && path.project().as_ref() != Some(project.id()) && !lies_here
+            !here.as_ref().is_some_and(|here| real.is_some_and(|real| real.starts_with(here)))
         });
         Ok(Self { files })
     }
