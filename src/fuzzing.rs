@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     target("archive_growth", 1, archive::fuzzing::archive_growth),
     target("archive_state", 20, archive::fuzzing::archive_state),
     target("transcript", 100, transcript::fuzzing::transcript),
+    target("rehome", 100, transcript::fuzzing::rehome),
     target("scanner_state", 100, transcript::fuzzing::scanner_state),
     target("ledger", 100, repository::fuzzing::ledger),
     target("manifest", 100, repository::fuzzing::manifest),

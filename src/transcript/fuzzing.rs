@@ -1,7 +1,9 @@
 //! What holds of transcripts, whatever the bytes.
 
+use std::io::Read;
+
 use super::{
-    MessageIdScanner, MessageIds, Peek, Scanner, ScannerState, Summary, peek, peek_at_ends,
+    MessageIdScanner, MessageIds, Peek, Rehome, Scanner, ScannerState, Summary, peek, peek_at_ends,
 };
 
 /// Any bytes as a transcript, whole and in pieces: the same comes out, and never much.
@@ -28,6 +30,23 @@ pub(crate) fn transcript(bytes: &[u8]) {
         if let Some(seen) = peek_at_ends(head, tail, length, &whole, messages) {
             is_short(&seen, messages);
         }
+    }
+}
+
+/// Any bytes as records that get another folder: line by line, all but that folder stays.
+pub(crate) fn rehome(bytes: &[u8]) {
+    let mut changed = Vec::new();
+    let mut reader = Rehome::new("/old", "/new place").reader(bytes);
+    reader.read_to_end(&mut changed).expect("memory can be read");
+    let lines = |bytes: &[u8]| bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (before, after) = (lines(bytes), lines(&changed));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after).filter(|(before, after)| before != after) {
+        let same = |(one, other): &(&u8, &u8)| one == other;
+        let head = before.iter().zip(after).take_while(same).count();
+        let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(same);
+        let new = String::from_utf8_lossy(&after[head..after.len() - tail.count()]);
+        assert!(new.contains("new place"), "{new:?}");
     }
 }
 
