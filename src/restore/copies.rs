@@ -53,16 +53,14 @@ impl Copies {
         self.files.iter().find(|file| file.kind == Kind::Transcript).map(|file| &file.path)
     }
 
-    /// Makes sure that the backup has every byte of them.
+    /// Makes sure that the backup gives back every byte of them.
     ///
     /// # Errors
-    /// [`ErrorKind::Exists`] where one is not saved.
+    /// [`ErrorKind::Exists`] where it would not.
     pub fn refuse_unsaved(&self, repository: &Repository) -> Result<()> {
         for file in &self.files {
-            let path = name_of(file);
-            let lines = repository.lines(&repository.machine, &path.ledger())?;
-            let stored = lines.entries.get(&path).map(|entry| entry.content.sha256);
-            if stored != Some(Hash::of(fs_err::File::open(&file.path)?)?.0) {
+            let found = Hash::of(fs_err::File::open(&file.path)?)?;
+            if stored(repository, &name_of(file)).ok().flatten() != Some(found) {
                 let message = format!("`{}` is not saved as it is now", file.path.display());
                 return Err(Failure::new(ErrorKind::Exists, message)
                     .hint("save it with `claude-backup sync`, then run this again")
@@ -91,6 +89,14 @@ impl Copies {
         }
         Ok(removed)
     }
+}
+
+/// What this machine's folder gives back of a file: read, and not only promised.
+fn stored(repository: &Repository, path: &EntryPath) -> Result<Option<(Hash, u64)>> {
+    let lines = repository.lines(&repository.machine, &path.ledger())?;
+    let Some(entry) = lines.entries.get(path) else { return Ok(None) };
+    let bytes = repository.open_content(&repository.machine, path, &entry.content)?;
+    Ok(Some(Hash::of(bytes)?))
 }
 
 fn name_of(file: &SourceFile) -> EntryPath {

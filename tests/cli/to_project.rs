@@ -133,6 +133,16 @@ fn what_is_not_saved_is_not_moved() {
 }
 
 #[test]
+fn what_the_backup_would_not_give_back_is_not_moved() {
+    let sandbox = saved();
+    let result = format!("projects/{OLD}/{ID}/tool-results/out.txt.gz");
+    sandbox.remove(sandbox.stored(&result)).remove(sandbox.backup(".git/objects"));
+    give_back(&sandbox, &["--force"]).fails(1);
+    assert!(side_file(&sandbox, OLD, "tool-results/out.txt").exists());
+    assert!(sandbox.session(OLD, ID).exists());
+}
+
+#[test]
 fn what_stands_in_the_new_place_is_kept() {
     let sandbox = saved();
     lose_it_at_the_source(&sandbox);
