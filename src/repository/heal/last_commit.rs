@@ -7,12 +7,13 @@ use anyhow::Result;
 use super::folder_of;
 use super::journal::lies_inside;
 use crate::repository::Repository;
+use crate::repository::layout::machine_folder;
 use crate::vault::{Changed, ObjectId, TreeFile};
 
 /// The files of the newest commit in whose places still stands what was there before it.
 ///
 /// Each run finishes what the one before left, so no older commit can be unfinished. Other bytes
-/// than those before are somebody's, and stay.
+/// than those before are somebody's, and stay; where no run of ours has committed yet, all do.
 pub(super) fn unfinished(repository: &Repository) -> BTreeMap<String, Option<ObjectId>> {
     // History that cannot be read is for others to mend.
     let changed = changed(repository).unwrap_or_default();
@@ -22,6 +23,10 @@ pub(super) fn unfinished(repository: &Repository) -> BTreeMap<String, Option<Obj
 fn changed(repository: &Repository) -> Result<Vec<Changed>> {
     let vault = &repository.vault;
     let Some(head) = vault.head()? else { return Ok(Vec::new()) };
+    let ledgers = format!("{}/ledger", machine_folder(&repository.machine));
+    if vault.folder(&ledgers)?.is_none() {
+        return Ok(Vec::new());
+    }
     let before = head.parent.map(|parent| vault.tree_of(parent)).transpose()?;
     vault.difference(before, Some(head.tree))
 }
