@@ -165,7 +165,7 @@ fn packs_to_join(mut packs: Vec<(String, u64)>) -> Vec<String> {
 }
 
 fn open_checked(packs: &PackFolder, name: &str) -> Result<PackFile> {
-    let mut pack = PackFile::open(packs.path(), name).with_context(|| format!("pack {name}"))?;
+    let mut pack = packs.open(name).with_context(|| format!("pack {name}"))?;
     pack.verify()?;
     Ok(pack)
 }

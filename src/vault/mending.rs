@@ -3,8 +3,7 @@
 //! Whatever is put back has the very bytes that its name is the hash of, so nothing that leads to
 //! it changes. It goes into a pack of its own, as durably as any other.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -14,14 +13,12 @@ use super::entry::{self, Form, Packing};
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack::PackWriter;
 use super::pack_file::PackFile;
+use super::pack_folder::{PackFolder, READ_ONLY};
 use super::pack_index;
-use super::pack_list::{self, Keep, Listed};
+use super::pack_list::Keep;
 use super::skeleton::again;
-use super::soundness::{Soundness, pack_names};
+use super::soundness::Soundness;
 use crate::fs;
-
-/// Mode of an index, which nobody writes to.
-const READ_ONLY: u32 = 0o400;
 
 /// An object with its bytes.
 #[derive(Clone, Debug)]
@@ -83,9 +80,9 @@ impl Vault {
     /// # Errors
     /// Where there is no folder of packs.
     pub fn salvage(&self, damaged_packs: &[String]) -> Result<Salvage<'_>> {
-        let folder = self.packs()?.path().to_path_buf();
-        let packs = damaged_packs.iter().filter_map(|name| PackFile::open(&folder, name).ok());
-        Ok(Salvage { vault: self, packs: packs.collect() })
+        let folder = self.packs()?;
+        let packs = damaged_packs.iter().filter_map(|name| folder.open(name).ok()).collect();
+        Ok(Salvage { vault: self, packs })
     }
 
     /// Makes the index of each pack that lost its own, or has a damaged one, anew.
@@ -93,7 +90,7 @@ impl Vault {
     /// # Errors
     /// Where the folder of packs cannot be read or written.
     pub fn index_packs_again(&self) -> Result<()> {
-        self.index_packs(|folder, name| PackFile::open(folder, name).is_ok())
+        self.index_packs(|packs, name| packs.open(name).is_ok())
     }
 
     /// Makes the index of each pack that has none: a look at names, for every run.
@@ -101,27 +98,19 @@ impl Vault {
     /// # Errors
     /// As [`Self::index_packs_again`].
     pub fn index_packs_without_one(&self) -> Result<()> {
-        self.index_packs(|folder, name| index_path(folder, name).exists())
+        self.index_packs(|packs, name| packs.file(name, "idx").exists())
     }
 
-    /// What a run that died was making or removing: it goes, or is finished, by our list.
-    pub(super) fn pending_packs(&self) -> Result<HashSet<String>> {
-        let listed = pack_list::read(&self.private_dir()?.join("packs"))?.into_iter();
-        let pending = listed.filter(|(_, listed)| *listed == Listed::Pending);
-        Ok(pending.map(|(name, _)| name).collect())
-    }
-
-    fn index_packs(&self, has_index: impl Fn(&Path, &str) -> bool) -> Result<()> {
-        let folder = self.packs()?.path().to_path_buf();
-        let mut names = pack_names(&folder)?;
-        let pending = self.pending_packs()?;
-        names.retain(|name| !pending.contains(name) && !has_index(&folder, name));
+    fn index_packs(&self, has_index: impl Fn(&PackFolder, &str) -> bool) -> Result<()> {
+        let packs = self.packs()?;
+        let (mut names, pending) = (packs.names()?, packs.pending()?);
+        names.retain(|name| !pending.contains(name) && !has_index(&packs, name));
         for name in &names {
             let scratch = tempfile::tempdir_in(self.private_dir()?)?;
-            let pack = fs_err::File::open(folder.join(format!("pack-{name}.pack")))?;
+            let pack = fs_err::File::open(packs.file(name, "pack"))?;
             // Where its own bytes are damaged too, what is in it has to come from elsewhere.
             if let Some(index) = index_of(pack, scratch.path()) {
-                let path = index_path(&folder, name);
+                let path = packs.file(name, "idx");
                 fs::write_atomic(&path, &index, READ_ONLY)?;
                 self.warn(again(&path));
             }
@@ -156,33 +145,21 @@ impl Vault {
         let opened: Vec<String> = salvage.packs.iter().map(|pack| pack.name.clone()).collect();
         let closed = soundness.damaged_packs.iter().filter(|name| !opened.contains(name));
         let closed: Vec<&String> = closed.collect();
-        for id in closed.iter().flat_map(|name| self.ids_of_index(name)) {
+        let packs = self.packs()?;
+        for id in closed.iter().flat_map(|name| ids_of_index(&packs.file(name, "idx"))) {
             if let Some(object) = self.object(id).filter(|_| !soundness.sound.contains(&id)) {
                 mending.add(&object)?;
             }
         }
         mending.seal_instead_of(&opened)?;
-        closed.into_iter().try_for_each(|name| self.move_pack_aside(name))
-    }
-
-    /// What the index of a pack names; nothing where it cannot be read either.
-    fn ids_of_index(&self, name: &str) -> Vec<ObjectId> {
-        let path = self.git_dir.join(format!("objects/pack/pack-{name}.idx"));
-        let index = fs_err::read(path).ok().and_then(|index| pack_index::parse(&index).ok());
-        index.unwrap_or_default().into_iter().map(|entry| entry.id).collect()
+        closed.into_iter().try_for_each(|name| self.move_pack_aside(&packs, name))
     }
 
     /// Takes a pack that cannot even be opened out of git's sight, and keeps it.
-    fn move_pack_aside(&self, name: &str) -> Result<()> {
-        let (from, to) = (self.packs()?.path().to_path_buf(), self.private_dir()?.join("damaged"));
+    fn move_pack_aside(&self, packs: &PackFolder, name: &str) -> Result<()> {
+        let to = self.private_dir()?.join("damaged");
         fs::create_private_dir(&to)?;
-        // Its index first, so that nobody looks for its objects there.
-        for end in ["idx", "rev", "bitmap", "mtimes", "pack", "keep"] {
-            let name = format!("pack-{name}.{end}");
-            if from.join(&name).exists() {
-                fs_err::rename(from.join(&name), to.join(&name))?;
-            }
-        }
+        packs.move_to(&to, name)?;
         self.warn(format!("`{}` has a damaged pack that nothing needs any more", to.display()));
         self.reopen()
     }
@@ -273,8 +250,10 @@ impl Mending<'_> {
     }
 }
 
-pub(super) fn index_path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("pack-{name}.idx"))
+/// What the index of a pack names; nothing where it cannot be read either.
+fn ids_of_index(path: &Path) -> Vec<ObjectId> {
+    let index = fs_err::read(path).ok().and_then(|index| pack_index::parse(&index).ok());
+    index.unwrap_or_default().into_iter().map(|entry| entry.id).collect()
 }
 
 /// The index of a pack whose own bytes are whole, made by libgit2 beside a copy of it.

@@ -22,7 +22,7 @@ use super::pack_list::{self, Keep, List, Listed, is_pack_name, write_durable};
 use crate::fs;
 
 /// Mode of packs and their indexes, which nobody writes to.
-const READ_ONLY: u32 = 0o400;
+pub(super) const READ_ONLY: u32 = 0o400;
 /// Everything git may put beside a pack, in the order in which it is safe to remove.
 const BESIDE_INDEX: [&str; 4] = ["idx", "rev", "bitmap", "mtimes"];
 
@@ -45,7 +45,6 @@ pub(super) struct Mended {
     pub(super) warnings: Vec<String>,
 }
 
-#[derive(Default)]
 struct Files {
     pack: bool,
     index: bool,
@@ -59,6 +58,28 @@ impl PackFolder {
 
     pub(super) fn path(&self) -> &Path {
         &self.folder
+    }
+
+    /// One of the files of a pack: `pack`, `idx`, `keep` or another ending.
+    pub(super) fn file(&self, name: &str, extension: &str) -> PathBuf {
+        self.folder.join(format!("pack-{name}.{extension}"))
+    }
+
+    pub(super) fn open(&self, name: &str) -> Result<PackFile> {
+        PackFile::open(&self.folder, name)
+    }
+
+    /// The names of all packs, also of those without an index.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let packs = self.endings()?.into_iter().filter(|(_, endings)| endings.contains("pack"));
+        Ok(packs.map(|(name, _)| name).collect())
+    }
+
+    /// What a run that died was making or removing: it goes, or is finished, by our list.
+    pub(super) fn pending(&self) -> Result<BTreeSet<String>> {
+        let listed = pack_list::read(&self.list)?.into_iter();
+        let pending = listed.filter(|(_, listed)| *listed == Listed::Pending);
+        Ok(pending.map(|(name, _)| name).collect())
     }
 
     /// Removes what a crash left, and finds the active pack.
@@ -85,7 +106,7 @@ impl PackFolder {
     pub(super) fn active(&self) -> Result<Option<Active>> {
         for (name, files) in self.scan()? {
             if let (true, true, Some(Keep::Active(since))) = (files.pack, files.index, files.keep) {
-                return Ok(Some(Active { pack: PackFile::open(&self.folder, &name)?, since }));
+                return Ok(Some(Active { pack: self.open(&name)?, since }));
             }
         }
         Ok(None)
@@ -140,6 +161,17 @@ impl PackFolder {
         pack_list::write(&self.list, &list)
     }
 
+    /// Moves a pack to another folder, where git does not look: its index first, as [`Self::remove`].
+    pub(super) fn move_to(&self, folder: &Path, name: &str) -> Result<()> {
+        for extension in BESIDE_INDEX.into_iter().chain(["pack", "keep"]) {
+            let file = self.file(name, extension);
+            if let Some(file_name) = file.file_name().filter(|_| file.exists()) {
+                fs_err::rename(&file, folder.join(file_name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Our packs that nothing is added to any more, with their sizes.
     pub(super) fn frozen(&self) -> Result<Vec<(String, u64)>> {
         let found = self.scan()?;
@@ -157,7 +189,7 @@ impl PackFolder {
     /// An object from whichever of our packs still has it sound; the slow way.
     pub(super) fn read_any_copy(&self, id: ObjectId) -> Result<Option<(ObjectKind, Vec<u8>)>> {
         for name in self.scan()?.into_keys() {
-            let Ok(mut pack) = PackFile::open(&self.folder, &name) else {
+            let Ok(mut pack) = self.open(&name) else {
                 continue;
             };
             let Some(kind) = pack.kind(id) else {
@@ -204,7 +236,7 @@ impl PackFolder {
         for (name, since) in candidates {
             let checked =
                 |mut pack: PackFile| if is_alone { Ok(pack) } else { pack.verify().map(|()| pack) };
-            match PackFile::open(&self.folder, &name).and_then(checked) {
+            match self.open(&name).and_then(checked) {
                 Ok(pack) => readable.push(Active { pack, since }),
                 Err(error) => {
                     self.set_aside(&name)?;
@@ -269,22 +301,22 @@ impl PackFolder {
     }
 
     fn scan(&self) -> Result<BTreeMap<String, Files>> {
-        let mut found: BTreeMap<String, Files> = BTreeMap::new();
-        let mut names = BTreeSet::new();
+        let files = |(name, endings): (String, BTreeSet<String>)| {
+            let has = |ending| endings.contains(ending);
+            let keep = if has("keep") { self.read_keep(&name)? } else { None };
+            Ok((name, Files { pack: has("pack"), index: has("idx"), keep }))
+        };
+        self.endings()?.into_iter().map(files).collect()
+    }
+
+    /// Which files each pack has, by their endings.
+    fn endings(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for entry in fs_err::read_dir(&self.folder)? {
-            names.insert(entry?.file_name());
-        }
-        for file in names.iter().filter_map(|name| name.to_str()) {
-            let parts = file.strip_prefix("pack-").and_then(|rest| rest.split_once('.'));
-            let Some((name, extension)) = parts.filter(|(name, _)| is_pack_name(name)) else {
-                continue;
-            };
-            let files = found.entry(name.into()).or_default();
-            match extension {
-                "pack" => files.pack = true,
-                "idx" => files.index = true,
-                "keep" => files.keep = self.read_keep(name)?,
-                _ => {}
+            let file = entry?.file_name();
+            let parts = file.to_str().and_then(|file| file.strip_prefix("pack-")?.split_once('.'));
+            if let Some((name, ending)) = parts.filter(|(name, _)| is_pack_name(name)) {
+                found.entry(name.into()).or_default().insert(ending.into());
             }
         }
         Ok(found)
@@ -304,9 +336,5 @@ impl PackFolder {
         let mut list = old.clone();
         list.extend(changes.iter().map(|(name, listed)| ((*name).to_owned(), *listed)));
         if list == old { Ok(()) } else { pack_list::write(&self.list, &list) }
-    }
-
-    fn file(&self, name: &str, extension: &str) -> PathBuf {
-        self.folder.join(format!("pack-{name}.{extension}"))
     }
 }

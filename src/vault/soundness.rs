@@ -5,7 +5,6 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -13,10 +12,9 @@ use rayon::prelude::*;
 
 use super::Vault;
 use super::entry::Form;
-use super::mending::index_path;
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack_file::PackFile;
-use super::pack_list::is_pack_name;
+use super::pack_folder::PackFolder;
 use super::tree;
 use crate::progress::Progress;
 
@@ -61,18 +59,17 @@ impl Vault {
     /// # Errors
     /// Where the folder of packs or the references cannot be listed.
     pub fn soundness(&self, progress: &dyn Progress) -> Result<Soundness> {
-        let folder = self.packs()?.path().to_path_buf();
-        let mut names = pack_names(&folder)?;
-        let pending = self.pending_packs()?;
-        names.retain(|name| !pending.contains(name) || index_path(&folder, name).exists());
+        let packs = self.packs()?;
+        let (mut names, pending) = (packs.names()?, packs.pending()?);
+        names.retain(|name| !pending.contains(name) || packs.file(name, "idx").exists());
         let length =
-            |name: &String| fs_err::metadata(pack_path(&folder, name)).map_or(0, |m| m.len());
+            |name: &String| fs_err::metadata(packs.file(name, "pack")).map_or(0, |m| m.len());
         progress.start("reading history", names.len() as u64, names.iter().map(length).sum());
         let look = |name: &String| {
             if progress.interrupted() {
                 return Looked { name: name.clone(), sound: Vec::new(), is_damaged: false };
             }
-            let looked = look_at(&folder, name);
+            let looked = look_at(&packs, name);
             progress.advance(1, length(name));
             looked
         };
@@ -210,26 +207,10 @@ impl Parsed {
     }
 }
 
-/// The names of all packs, without `pack-`.
-pub(super) fn pack_names(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        let name = entry?.file_name();
-        let name = name.to_str().and_then(|name| name.strip_prefix("pack-")?.strip_suffix(".pack"));
-        names.extend(name.filter(|name| is_pack_name(name)).map(str::to_owned));
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn pack_path(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("pack-{name}.pack"))
-}
-
 /// Which objects of a pack, with all that they lean on, have the bytes that were written.
-fn look_at(folder: &Path, name: &str) -> Looked {
+fn look_at(packs: &PackFolder, name: &str) -> Looked {
     let name = name.to_owned();
-    let opened = PackFile::open(folder, &name).ok().filter(|_| belongs_to_index(folder, &name));
+    let opened = packs.open(&name).ok().filter(|_| belongs_to_index(packs, &name));
     let Some(mut pack) = opened else {
         return Looked { name, sound: Vec::new(), is_damaged: true };
     };
@@ -244,16 +225,15 @@ fn look_at(folder: &Path, name: &str) -> Looked {
 }
 
 /// True where pack and index name the same sum, without which git opens neither.
-fn belongs_to_index(folder: &Path, name: &str) -> bool {
-    let end = |file: &Path, from_end: i64| -> std::io::Result<[u8; 20]> {
+fn belongs_to_index(packs: &PackFolder, name: &str) -> bool {
+    let end = |extension, from_end: i64| -> std::io::Result<[u8; 20]> {
         let mut sum = [0; 20];
-        let mut file = fs_err::File::open(file)?;
+        let mut file = fs_err::File::open(packs.file(name, extension))?;
         file.seek(SeekFrom::End(-from_end))?;
         file.read_exact(&mut sum)?;
         Ok(sum)
     };
-    let pack = pack_path(folder, name);
-    let sums = (end(&pack, 20), end(&pack.with_extension("idx"), 40));
+    let sums = (end("pack", 20), end("idx", 40));
     matches!(sums, (Ok(of_pack), Ok(in_index)) if of_pack == in_index)
 }
 

@@ -49,7 +49,7 @@ impl Vault {
         active: &Active,
         least: u64,
     ) -> Result<bool> {
-        let open = || PackFile::open(packs.path(), name);
+        let open = || packs.open(name);
         let Ok(mut rest) = open() else { return Ok(false) };
         let shared = shared_chains(&rest, &active.pack);
         let mut moved = open()?;
