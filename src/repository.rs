@@ -6,6 +6,7 @@ mod foreign;
 mod frequency;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+pub mod hashing;
 pub mod heal;
 mod in_parts;
 pub mod index;

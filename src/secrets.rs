@@ -40,7 +40,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Those in these bytes, if there are any.
+    /// Those in these bytes, if there are any, which are read to their end.
     ///
     /// # Errors
     /// As the reader says.

@@ -11,6 +11,7 @@ use tar::{Archive, Entry, EntryType};
 use super::{MOST_BYTES, MOST_FILES, mode_of};
 use crate::error::{ErrorKind, Failure};
 use crate::profile;
+use crate::repository::hashing::Hashing;
 use crate::repository::ledger::Hash;
 use crate::secrets::Secrets;
 use crate::source::{deny, kind_of};
@@ -49,10 +50,11 @@ pub fn check(archive: &Path) -> Result<Checked> {
             return Ok(());
         }
         let mode = mode_of(entry.header().mode().unwrap_or(0));
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).with_context(|| format!("`{name}` in the archive"))?;
-        checked.secrets.extend(Secrets::of(&name, &bytes[..])?);
-        let (hash, length) = Hash::of(&bytes[..])?;
+        // Nothing is held in memory: a hostile one may be as large as all may be together.
+        let mut bytes = BufReader::new(Hashing::new(entry));
+        let secrets = Secrets::of(&name, &mut bytes);
+        checked.secrets.extend(secrets.with_context(|| format!("`{name}` in the archive"))?);
+        let (hash, length) = bytes.into_inner().finish();
         let held = Held { hash, length, mode };
         match checked.files.insert(relative.to_owned(), held) {
             None => Ok(()),

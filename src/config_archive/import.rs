@@ -1,6 +1,6 @@
 //! Putting a profile from an archive into the Claude home, over nothing that is not kept.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::check::{Checked, Held, for_each};
 use super::{LeftOut, export};
 use crate::fs::{is_missing, new_beside, persist};
+use crate::repository::ledger::Hash;
 use crate::restore::Conflict;
 use crate::source::{Kind, Listing, SourceFile, Stat};
 
@@ -85,13 +86,12 @@ pub fn apply(
         let held = checked.files.get(relative);
         let wished = held.filter(|_| is_wished(&plan.add) || is_wished(&plan.displace));
         let Some(held) = wished else { return Ok(()) };
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        if !held.is(&bytes[..])? {
-            bail!("`{}` changed while it was read; some files may be written", archive.display());
-        }
-        match write(&home.join(relative), &bytes, held.mode) {
-            Ok(()) => outcome.files += 1,
+        match write(&home.join(relative), entry, held) {
+            Ok(true) => outcome.files += 1,
+            Ok(false) => {
+                let archive = archive.display();
+                bail!("`{archive}` changed while it was read; some files may be written");
+            }
             Err(error) => outcome.failures.push(LeftOut {
                 path: relative.display().to_string(),
                 reason: format!("{error:#}"),
@@ -158,11 +158,48 @@ fn keep_displaced(home: &Path, displaced: &[PathBuf], target: &Path) -> Result<(
     }
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        crate::fs::create_private_dir(folder)?;
-    }
+/// False, and nothing is written, where the bytes are not those that were checked.
+fn write(path: &Path, bytes: impl Read, held: &Held) -> Result<bool> {
     let mut file = new_beside(path)?;
-    file.write_all(bytes).with_context(|| format!("failed to write `{}`", path.display()))?;
-    Ok(persist(file, path, mode)?)
+    let written = Hash::of_each(bytes, |some| file.write_all(some))
+        .with_context(|| format!("failed to write `{}`", path.display()))?;
+    let is_checked = written == (held.hash, held.length);
+    if is_checked {
+        persist(file, path, held.mode)?;
+    }
+    Ok(is_checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    fn archive_of(claude_md: &str, target: &Path) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("CLAUDE.md");
+        fs_err::write(&path, claude_md).unwrap();
+        let stat = Stat::of(&fs_err::metadata(&path).unwrap());
+        let file = SourceFile { relative: "CLAUDE.md".into(), path, kind: Kind::Config, stat };
+        export(&Listing { files: vec![file], ..Listing::default() }, target).unwrap();
+    }
+
+    #[test]
+    fn an_archive_that_changes_after_it_was_checked_brings_nothing_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let (archive, home) = (folder.path().join("archive"), folder.path().join("home"));
+        archive_of("be kind\n", &archive);
+        let checked = check(&archive).unwrap();
+        let planned = plan(&checked, &home, Conflict::Keep);
+        for other in ["be cruel\n", "be evil\n", ""] {
+            archive_of(other, &archive);
+            let error = apply(&archive, &checked, &planned, &home, Path::new("never")).unwrap_err();
+            assert!(error.to_string().contains("changed while it was read"), "{error:#}");
+            assert_eq!(fs_err::read_dir(&home).unwrap().count(), 0);
+        }
+        archive_of("be kind\n", &archive);
+        let done = apply(&archive, &checked, &planned, &home, Path::new("never")).unwrap();
+        assert_eq!(done.files, 1);
+        assert_eq!(fs_err::read_to_string(home.join("CLAUDE.md")).unwrap(), "be kind\n");
+    }
 }
