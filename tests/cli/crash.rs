@@ -1,10 +1,11 @@
 //! What an interruption leaves, and that the next run heals it without being asked.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::killing::{Seeded, append, contents, finish, kill_after, lines, number, process, timed};
+use crate::mounted::SmallDisk;
 use crate::sandbox::{Sandbox, conversation, set_mode};
 
 const A: &str = "aaaaaaaa-1111-4111-8111-111111111111";
@@ -418,10 +419,7 @@ fn a_folder_that_cannot_be_written_is_named_and_heals_by_itself() {
 #[test]
 fn a_disk_that_turned_read_only_is_named_and_heals_by_itself() {
     let sandbox = Sandbox::new();
-    let Some(disk) = SmallDisk::mount(&sandbox.backup(""), "20m") else {
-        println!("skipped: no small file system can be mounted here");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(&sandbox.backup(""), "20m") else { return };
     sandbox.write_session("-p", A, 40).init();
     sandbox.append_session("-p", A, 40..44);
     disk.remount("ro");
@@ -439,39 +437,10 @@ fn is_root() -> bool {
     output.stdout.trim_ascii() == b"0"
 }
 
-/// A small file system of its own, gone with the value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path, size: &str) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let option = format!("size={size},mode=0700");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &option, "tmpfs"]).arg(at).stderr(Stdio::null());
-        let is_mounted = mount.status().is_ok_and(|status| status.success());
-        is_mounted.then(|| Self(at.to_path_buf()))
-    }
-
-    fn remount(&self, option: &str) {
-        let option = format!("remount,{option}");
-        let status = Command::new("mount").args(["-o", &option]).arg(&self.0).status().unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_an_error_and_not_a_loss() {
     let sandbox = Sandbox::new();
-    let Some(disk) = SmallDisk::mount(&sandbox.backup(""), "700k") else {
-        println!("skipped: no small file system can be mounted here");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(&sandbox.backup(""), "700k") else { return };
     sandbox.write_session("-p", A, 40).init();
     let before = sandbox.commits();
     let mut random = Seeded(11);

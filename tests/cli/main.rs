@@ -23,6 +23,7 @@ mod killing;
 mod list;
 mod lock;
 mod mending;
+mod mounted;
 mod moves;
 mod museum;
 mod names;

@@ -24,6 +24,8 @@ use serde_json::Value;
 use crate::sandbox::{Ran, Sandbox, conversation};
 
 const PROJECT: &str = "-p";
+/// What is said where git lost something that the newest backup needs.
+const RECORDS: &str = "git's records of what is stored are damaged";
 const LEDGER: &str = "machines/test-host/ledger/-p.jsonl";
 
 /// Something that was saved and must come back.

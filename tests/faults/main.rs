@@ -16,6 +16,8 @@ mod home;
 #[path = "../cli/killing.rs"]
 mod killing;
 mod kills;
+#[path = "../cli/mounted.rs"]
+mod mounted;
 #[path = "../remotes/needs.rs"]
 mod needs;
 #[path = "../remotes/plain_git.rs"]

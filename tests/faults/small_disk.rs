@@ -1,41 +1,10 @@
 //! A real disk that is too small: what fits is saved, the rest is told, and room heals.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::home::{Home, Ran};
 use crate::killing::{append, lines};
-use crate::needs;
-
-/// A file system of its own, gone with the value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Nothing, and it is said why, where this user may not mount.
-    fn mount(at: &Path, size: &str) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let option = format!("size={size},mode=0700");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &option, "tmpfs"]).arg(at).stderr(Stdio::null());
-        let is_mounted = mount.status().is_ok_and(|status| status.success());
-        if !is_mounted {
-            needs::say_skipped("no small file system can be mounted here");
-        }
-        is_mounted.then(|| Self(at.to_path_buf()))
-    }
-
-    fn resize(&self, size: &str) {
-        let option = format!("remount,size={size}");
-        let mut mount = Command::new("mount");
-        assert!(mount.args(["-o", &option]).arg(&self.0).status().unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
+use crate::mounted::SmallDisk;
 
 /// Says what could not be written, in one of the ways that the exit codes know.
 fn assert_told(ran: &Ran) {
@@ -67,7 +36,7 @@ fn a_disk_that_fills_up_loses_nothing() {
     }
     assert!(failed > 0, "the disk is small enough");
     home.finish(&["status"]);
-    disk.resize("60m");
+    disk.remount("size=60m");
     home.sync();
     home.assert_whole();
 }

@@ -101,7 +101,7 @@ fn a_branch_that_names_a_commit_nobody_has() {
     Exhibit::broken(|home| put(&git_file(home, MAIN), MISSING))
         .status(1, "`claude-backup verify` tells what is left")
         .verify(&["history-damaged"])
-        .sync_fails("git's records of what is stored are damaged");
+        .sync_fails(super::RECORDS);
 }
 
 #[test]

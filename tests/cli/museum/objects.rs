@@ -1,8 +1,17 @@
 //! Single objects that git lost.
 
-use super::{ALL, Exhibit, GONE, KEPT, LEDGER, git_file, lose, take};
+use super::{ALL, Exhibit, GONE, KEPT, LEDGER, RECORDS, git_file, lose, take};
 
-const RECORDS: &str = "git's records of what is stored are damaged";
+impl Exhibit {
+    /// A sync refuses; a repair makes it as good as new.
+    fn needs_nothing_but_a_repair(self) {
+        self.verify(&["history-damaged"])
+            .sync_fails(RECORDS)
+            .repair(&[])
+            .sync(0, "")
+            .now_whole_with(4);
+    }
+}
 
 #[test]
 fn a_blob_that_the_work_tree_has() {
@@ -29,43 +38,24 @@ fn the_ledgers_blob() {
 fn the_tree_of_the_sessions() {
     Exhibit::broken(|home| lose(home, "HEAD:machines/test-host/projects/-p"))
         .gives_all()
-        .verify(&["history-damaged"])
         .sync_fails(RECORDS)
         .gives_all()
-        .repair(&[])
-        .sync(0, "")
-        .now_whole_with(4);
+        .needs_nothing_but_a_repair();
 }
 
 #[test]
 fn the_tree_of_the_machine() {
-    Exhibit::broken(|home| lose(home, "HEAD:machines/test-host"))
-        .verify(&["history-damaged"])
-        .sync_fails(RECORDS)
-        .repair(&[])
-        .sync(0, "")
-        .now_whole_with(4);
+    Exhibit::broken(|home| lose(home, "HEAD:machines/test-host")).needs_nothing_but_a_repair();
 }
 
 #[test]
 fn the_tree_of_the_newest_backup() {
-    Exhibit::broken(|home| lose(home, "HEAD^{tree}"))
-        .verify(&["history-damaged"])
-        .sync_fails(RECORDS)
-        .repair(&[])
-        .sync(0, "")
-        .now_whole_with(4);
+    Exhibit::broken(|home| lose(home, "HEAD^{tree}")).needs_nothing_but_a_repair();
 }
 
 #[test]
 fn the_newest_commit() {
-    Exhibit::broken(|home| lose(home, "HEAD"))
-        .status(1, RECORDS)
-        .verify(&["history-damaged"])
-        .sync_fails(RECORDS)
-        .repair(&[])
-        .sync(0, "")
-        .now_whole_with(4);
+    Exhibit::broken(|home| lose(home, "HEAD")).status(1, RECORDS).needs_nothing_but_a_repair();
 }
 
 #[test]

@@ -1,6 +1,19 @@
 //! Packs and their indexes.
 
-use super::{Exhibit, cut_in_half, git_file, pack, put, take};
+use super::{Exhibit, RECORDS, cut_in_half, git_file, pack, put, take};
+
+impl Exhibit {
+    /// A repair mends what it can and names the rest; a sync then goes on, and everything comes back.
+    fn goes_on_without_its_history(self) {
+        self.status(1, RECORDS)
+            .verify(&["history-damaged"])
+            .sync_fails("`claude-backup verify` tells what is left")
+            .repair(&["history-damaged"])
+            .says(&["verify", "--repair"], 1, "`claude-backup sync` goes on")
+            .sync(0, "")
+            .gives_all();
+    }
+}
 
 #[test]
 fn a_pack_without_an_index() {
@@ -51,38 +64,18 @@ fn an_old_pack_without_an_index() {
 
 #[test]
 fn a_pack_cut_in_half() {
-    Exhibit::broken(|home| cut_in_half(&pack(home, "pack")))
-        .status(1, "git's records of what is stored are damaged")
-        .verify(&["history-damaged"])
-        .sync_fails("`claude-backup verify` tells what is left")
-        .repair(&["history-damaged"])
-        .says(&["verify", "--repair"], 1, "`claude-backup sync` goes on")
-        .sync(0, "")
-        .gives_all();
+    Exhibit::broken(|home| cut_in_half(&pack(home, "pack"))).goes_on_without_its_history();
 }
 
 #[test]
 fn an_empty_pack() {
-    Exhibit::broken(|home| put(&pack(home, "pack"), ""))
-        .status(1, "git's records of what is stored are damaged")
-        .verify(&["history-damaged"])
-        .sync_fails("`claude-backup verify` tells what is left")
-        .repair(&["history-damaged"])
-        .says(&["verify", "--repair"], 1, "`claude-backup sync` goes on")
-        .sync(0, "")
-        .gives_all();
+    Exhibit::broken(|home| put(&pack(home, "pack"), "")).goes_on_without_its_history();
 }
 
 #[test]
 fn no_pack() {
     Exhibit::broken(|home| ["pack", "idx", "keep"].iter().for_each(|end| take(&pack(home, end))))
-        .status(1, "git's records of what is stored are damaged")
-        .verify(&["history-damaged"])
-        .sync_fails("`claude-backup verify` tells what is left")
-        .repair(&["history-damaged"])
-        .says(&["verify", "--repair"], 1, "`claude-backup sync` goes on")
-        .sync(0, "")
-        .gives_all();
+        .goes_on_without_its_history();
 }
 
 #[test]
