@@ -24,3 +24,17 @@ impl Progress for Silent {
         false
     }
 }
+
+/// Nobody is looking, and the user asked to stop before it began.
+#[cfg(test)]
+pub(crate) struct Stopped;
+
+#[cfg(test)]
+impl Progress for Stopped {
+    fn start(&self, _stage: &str, _files: u64, _bytes: u64) {}
+    fn advance(&self, _files: u64, _bytes: u64) {}
+    fn finish(&self) {}
+    fn interrupted(&self) -> bool {
+        true
+    }
+}

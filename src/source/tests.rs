@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::progress::Silent;
+use crate::progress::{Silent, Stopped};
 
 const SESSION: &str = "1b9342d9-1e35-4d3e-ab6c-c5e977eb2105";
 
@@ -221,15 +221,6 @@ fn of_two_homes_the_first_one_wins_and_the_other_is_named() {
 
 #[test]
 fn a_user_who_stops_it_gets_no_half_listing() {
-    struct Stopped;
-    impl Progress for Stopped {
-        fn start(&self, _stage: &str, _files: u64, _bytes: u64) {}
-        fn advance(&self, _files: u64, _bytes: u64) {}
-        fn finish(&self) {}
-        fn interrupted(&self) -> bool {
-            true
-        }
-    }
     let machine = Machine::new();
     let roots = Roots::new(vec![machine.claude()], machine.user());
     let error = list(&roots, &Options::default(), &Stopped).unwrap_err();

@@ -52,6 +52,18 @@ impl Sandbox {
         files: &[(&str, &[u8])],
         time: &str,
     ) -> anyhow::Result<Option<ObjectId>> {
+        let (commit, edits) = self.commit_alone(files, time)?;
+        let refresh = self.vault.refresh_index(&edits);
+        assert_eq!(refresh.problem, None);
+        Ok(commit)
+    }
+
+    /// Commits files and leaves the index as it was; with what it would have to be told.
+    pub(super) fn commit_alone(
+        &self,
+        files: &[(&str, &[u8])],
+        time: &str,
+    ) -> anyhow::Result<(Option<ObjectId>, TreeEdits)> {
         let mut batch = self.vault.begin()?;
         let mut edits = TreeEdits::new();
         for (path, bytes) in files {
@@ -59,10 +71,7 @@ impl Sandbox {
             batch.add_file(&full, id, length)?;
             edits.put(*path, id, FileMode::Plain);
         }
-        let commit = batch.commit(&edits, &at(time))?;
-        let refresh = self.vault.refresh_index(&edits);
-        assert_eq!(refresh.problem, None);
-        Ok(commit)
+        Ok((batch.commit(&edits, &at(time))?, edits))
     }
 
     /// Commits a file that grew.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, set_mode};
+use crate::sandbox::{Sandbox, flip_a_bit};
 
 const DAY: i64 = 24 * 60;
 
@@ -20,12 +20,7 @@ fn saved(sessions: usize) -> Sandbox {
 }
 
 fn flip(sandbox: &Sandbox, number: usize) {
-    let path = sandbox.stored(format!("projects/-p/{}.jsonl.gz", id(number)));
-    set_mode(&path, 0o600);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x40;
-    std::fs::write(path, bytes).unwrap();
+    flip_a_bit(&sandbox.stored(format!("projects/-p/{}.jsonl.gz", id(number))));
 }
 
 fn proof(sandbox: &Sandbox) -> Value {

@@ -1,10 +1,8 @@
 //! `verify --repair`: each kind of problem, what verify says of it, and what its remedy does.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, conversation, set_mode};
+use crate::sandbox::{Sandbox, conversation, flip_a_bit, set_mode};
 
 const ID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 const ARCHIVE: &str = "projects/-p/aaaaaaaa-1111-4111-8111-111111111111.jsonl.gz";
@@ -86,23 +84,9 @@ fn lose(sandbox: &Sandbox, ids: &[String]) {
     }
 }
 
-fn flip(path: &Path) {
-    set_mode(path, 0o600);
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x40;
-    std::fs::write(path, bytes).unwrap();
-}
-
 fn commit_by_hand(sandbox: &Sandbox) {
     sandbox.git(&["add", "-A"]);
     sandbox.git(&["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "by hand"]);
-}
-
-fn packs(sandbox: &Sandbox) -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(sandbox.backup(".git/objects/pack")).unwrap();
-    let paths = folder.map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|end| end == "pack")).collect()
 }
 
 #[test]
@@ -118,7 +102,7 @@ fn missing() {
 #[test]
 fn damaged() {
     let sandbox = saved();
-    flip(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     let found = verify(&sandbox, 1, &["--read"]);
     assert_eq!(kinds(&found), ["damaged"]);
     assert_eq!(origins(&follow_remedy(&sandbox, &found, "damaged")), ["git"]);
@@ -139,7 +123,7 @@ fn git_damaged() {
 fn lost_and_the_source_has_it() {
     let sandbox = saved();
     lose(&sandbox, &[id_of(&sandbox, &format!("HEAD:machines/test-host/{ARCHIVE}"))]);
-    flip(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     // It went on since then: what was stored is the beginning of what is there now.
     sandbox.append_session("-p", ID, MESSAGES + 10..MESSAGES + 30);
     let found = verify(&sandbox, 1, &["--read"]);
@@ -315,7 +299,7 @@ fn without_any_commit_what_lies_in_the_folder_is_taken_over() {
 fn a_damaged_pack_is_written_anew_wherever_it_is_damaged() {
     let (sandbox, _remote) = saved_elsewhere();
     for step in 0..18 {
-        let packs = packs(&sandbox);
+        let packs = sandbox.packs("pack");
         let pack = &packs[step % packs.len()];
         set_mode(pack, 0o600);
         let mut bytes = std::fs::read(pack).unwrap();
@@ -330,7 +314,7 @@ fn a_damaged_pack_is_written_anew_wherever_it_is_damaged() {
 #[test]
 fn a_lost_index_of_a_pack_and_a_lost_branch_come_back() {
     let sandbox = saved();
-    for pack in packs(&sandbox) {
+    for pack in sandbox.packs("pack") {
         std::fs::remove_file(pack.with_extension("idx")).unwrap();
     }
     sandbox.run(&["verify", "--repair"]).success();

@@ -214,18 +214,9 @@ fn cut_in_half(path: &Path) {
     put(path, &bytes[..bytes.len() / 2]);
 }
 
-fn flip_a_bit(path: &Path) {
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
-    put(path, bytes);
-}
-
 /// The one pack of a good exhibit, or its index.
 fn pack(home: &Sandbox, extension: &str) -> PathBuf {
-    let folder = std::fs::read_dir(git_file(home, "objects/pack")).unwrap();
-    let mut names = folder.map(|entry| entry.unwrap().path());
-    names.find(|name| name.extension().is_some_and(|end| end == extension)).unwrap()
+    home.packs(extension).remove(0)
 }
 
 /// Takes an object out of git: the pack is cut into loose ones first, as git would.

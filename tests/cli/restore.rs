@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use crate::fixture::{self, A, ALPHA, BETA, C, D, F, GAMMA};
-use crate::sandbox::{Sandbox, conversation, mode, set_mode};
+use crate::sandbox::{Sandbox, conversation, flip_a_bit, mode, set_mode};
 
 const ID: &str = "11111111-1111-4111-8111-111111111111";
 const OTHER: &str = "22222222-2222-4222-8222-222222222222";
@@ -19,23 +19,10 @@ fn saved() -> Sandbox {
     sandbox
 }
 
-/// Changes one byte in the middle of a file, whatever its permissions.
-fn flip(path: &std::path::Path) {
-    set_mode(path, 0o600);
-    let mut bytes = fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
-    fs::write(path, bytes).unwrap();
-}
-
 /// Damages git's copy of one stored file, in its pack.
 fn flip_in_git(sandbox: &Sandbox, name: &str) {
     let id = sandbox.git(&["rev-parse", &format!("HEAD:machines/test-host/{name}")]);
-    for entry in walkdir::WalkDir::new(sandbox.backup(".git/objects/pack")) {
-        let index = entry.unwrap().into_path();
-        if index.extension().is_none_or(|end| end != "idx") {
-            continue;
-        }
+    for index in sandbox.packs("idx") {
         let listing = sandbox.git(&["verify-pack", "-v", &index.to_string_lossy()]);
         let line = listing.lines().find(|line| line.starts_with(id.trim()));
         let Some(line) = line else { continue };
@@ -130,7 +117,7 @@ fn a_damaged_archive_is_healed_from_git() {
     let sandbox = saved();
     sandbox.sync();
     sandbox.remove(".claude");
-    flip(&sandbox.stored(format!("projects/-p/{ID}.jsonl.gz")));
+    flip_a_bit(&sandbox.stored(format!("projects/-p/{ID}.jsonl.gz")));
     insta::assert_snapshot!(sandbox.run(&["restore", ID]).success().both());
     assert_eq!(text_of(&sandbox), conversation(ID, 0..4));
 }
@@ -139,7 +126,7 @@ fn a_damaged_archive_is_healed_from_git() {
 fn an_archive_damaged_everywhere_destroys_nothing() {
     let sandbox = saved();
     sandbox.write(sandbox.session("-p", ID), "the good local file");
-    flip(&sandbox.stored(format!("projects/-p/{ID}.jsonl.gz")));
+    flip_a_bit(&sandbox.stored(format!("projects/-p/{ID}.jsonl.gz")));
     flip_in_git(&sandbox, &format!("projects/-p/{ID}.jsonl.gz"));
     for arguments in [&["restore", ID, "--force"][..], &["restore", "--all", "--force"]] {
         let ran = sandbox.run(arguments).fails(1);

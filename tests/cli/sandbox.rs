@@ -88,6 +88,13 @@ impl Sandbox {
         self.backup("machines/test-host").join(below)
     }
 
+    /// The files of git's packs that end like this: `pack`, `idx`, `keep`.
+    pub fn packs(&self, extension: &str) -> Vec<PathBuf> {
+        let folder = std::fs::read_dir(self.backup(".git/objects/pack")).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == extension)).collect()
+    }
+
     /// A session's file: `projects/<project>/<id>.jsonl`.
     pub fn session(&self, project: &str, id: &str) -> PathBuf {
         self.claude("projects").join(project).join(format!("{id}.jsonl"))
@@ -359,6 +366,15 @@ fn record(id: &str, number: usize) -> Value {
     let fields = common.as_object().unwrap().clone();
     record.as_object_mut().unwrap().extend(fields);
     record
+}
+
+/// Changes one bit in the middle of a file, whatever its permissions.
+pub fn flip_a_bit(path: &Path) {
+    set_mode(path, 0o600);
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// Sets permission bits.

@@ -1,11 +1,11 @@
 //! `verify`: what is wrong is found, named, and mended without dropping anything.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::fixture;
-use crate::sandbox::{Sandbox, conversation, set_mode};
+use crate::sandbox::{Sandbox, conversation, flip_a_bit, set_mode};
 
 const ID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 /// So many that most of a fresh pack is this session.
@@ -27,19 +27,9 @@ fn verify(sandbox: &Sandbox, code: u8, arguments: &[&str]) -> Value {
     sandbox.run(&[&["verify", "--json"], arguments].concat()).fails(code).json()
 }
 
-fn damage(path: &Path) {
-    set_mode(path, 0o600);
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x40;
-    std::fs::write(path, bytes).unwrap();
-}
-
 /// The one pack of a fresh backup.
 fn pack(sandbox: &Sandbox) -> PathBuf {
-    let folder = sandbox.backup(".git/objects/pack");
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    names.into_iter().find(|name| name.extension().is_some_and(|e| e == "pack")).unwrap()
+    sandbox.packs("pack").remove(0)
 }
 
 #[test]
@@ -86,7 +76,7 @@ fn what_the_work_tree_lost_comes_back_from_git() {
 #[test]
 fn a_flipped_bit_is_found_by_reading() {
     let sandbox = saved();
-    damage(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     assert_eq!(kinds(&verify(&sandbox, 0, &[])), [""; 0], "sizes alone do not tell");
     assert_eq!(kinds(&verify(&sandbox, 1, &["--read"])), ["damaged"]);
     let mended = verify(&sandbox, 0, &["--read", "--repair"]);
@@ -96,7 +86,7 @@ fn a_flipped_bit_is_found_by_reading() {
 #[test]
 fn what_git_lost_comes_back_from_the_work_tree() {
     let sandbox = saved();
-    damage(&pack(&sandbox));
+    flip_a_bit(&pack(&sandbox));
     let found = verify(&sandbox, 1, &["--read"]);
     assert!(kinds(&found).iter().any(|kind| kind == "git-damaged"), "{found}");
     let mended = verify(&sandbox, 0, &["--read", "--repair"]);
@@ -109,8 +99,8 @@ fn what_git_lost_comes_back_from_the_work_tree() {
 #[test]
 fn what_the_whole_backup_lost_comes_back_from_the_source() {
     let sandbox = saved();
-    damage(&pack(&sandbox));
-    damage(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&pack(&sandbox));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     let found = verify(&sandbox, 1, &["--read"]);
     assert_eq!(kinds(&found), ["lost"]);
     let mended = verify(&sandbox, 0, &["--read", "--repair"]);
@@ -126,8 +116,8 @@ fn what_the_whole_backup_lost_comes_back_from_the_source() {
 #[test]
 fn what_is_lost_everywhere_is_named_and_stays_named() {
     let sandbox = saved();
-    damage(&pack(&sandbox));
-    damage(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&pack(&sandbox));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     sandbox.remove(sandbox.session("-p", ID));
     let found = verify(&sandbox, 1, &["--read", "--repair"]);
     assert_eq!(kinds(&found), ["lost"]);
@@ -157,7 +147,7 @@ fn the_copy_elsewhere_is_proven_from_a_fresh_clone() {
     let url = remote.path().display().to_string();
     sandbox.run(&["verify", "--from-remote"]).fails(1);
     sandbox.run(&["backend", "set", "git", "--remote", &url]).success();
-    damage(&sandbox.stored(ARCHIVE));
+    flip_a_bit(&sandbox.stored(ARCHIVE));
     let found = verify(&sandbox, 0, &["--from-remote", "--proof"]);
     assert_eq!(found["proof"]["proven"], 1);
     assert_eq!(

@@ -89,12 +89,7 @@ fn a_leftover_index_lock_is_removed_and_told() {
     let sandbox = Sandbox::new();
     sandbox.commit(&[("a", b"1")], NOON);
     fs_err::write(sandbox.root().join(".git/index.lock"), "").unwrap();
-    let mut batch = sandbox.vault.begin().unwrap();
-    let (path, id, length) = sandbox.write("a", b"2");
-    batch.add_file(&path, id, length).unwrap();
-    let mut edits = TreeEdits::new();
-    edits.put("a", id, FileMode::Plain);
-    batch.commit(&edits, &at(NOON)).unwrap();
+    let (_, edits) = sandbox.commit_alone(&[("a", b"2")], NOON).unwrap();
     let refresh = sandbox.vault.refresh_index(&edits);
     assert!(refresh.removed_lock && !refresh.rebuilt && refresh.problem.is_none(), "{refresh:?}");
     sandbox.assert_clean();
@@ -122,13 +117,8 @@ fn a_damaged_index_is_built_anew() {
 fn an_index_that_missed_a_commit_catches_up() {
     let sandbox = Sandbox::new();
     sandbox.commit(&[("a", b"1"), ("b", b"1")], NOON);
-    let mut batch = sandbox.vault.begin().unwrap();
-    let (path, id, length) = sandbox.write("a", b"2");
-    batch.add_file(&path, id, length).unwrap();
-    let mut edits = TreeEdits::new();
-    edits.put("a", id, FileMode::Plain);
     // The process ends between the commit and the index.
-    batch.commit(&edits, &at(NOON)).unwrap();
+    sandbox.commit_alone(&[("a", b"2")], NOON).unwrap();
     sandbox.commit(&[("b", b"2")], NOON);
     sandbox.assert_clean();
 }

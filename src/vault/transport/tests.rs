@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::error::kind;
 use crate::progress::Silent;
+#[cfg(unix)]
+use crate::progress::Stopped;
 use crate::vault::testing::{Sandbox, git, noise};
 
 const MAIN: &str = "refs/heads/main";
@@ -426,15 +428,6 @@ fn a_password_is_on_no_command_line() {
 #[cfg(unix)]
 #[test]
 fn a_git_that_hangs_is_ended_when_the_user_stops() {
-    struct Stopped;
-    impl Progress for Stopped {
-        fn start(&self, _stage: &str, _files: u64, _bytes: u64) {}
-        fn advance(&self, _files: u64, _bytes: u64) {}
-        fn finish(&self) {}
-        fn interrupted(&self) -> bool {
-            true
-        }
-    }
     let world = World::new();
     let hook = "#!/bin/sh\nexec sleep 600\n";
     write_program(&world.folder().join("hooks/pre-receive"), hook);

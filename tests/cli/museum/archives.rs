@@ -1,10 +1,9 @@
 //! Stored sessions that are torn, have another bit, or are something else.
 
 use super::{
-    ALL, CHANGED, EARLIER, Exhibit, GONE, KEPT, Piece, cut_in_half, flip_a_bit, loose, loosen, put,
-    take,
+    ALL, CHANGED, EARLIER, Exhibit, GONE, KEPT, Piece, cut_in_half, loose, loosen, put, take,
 };
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, flip_a_bit};
 
 /// What may happen to a file.
 const MISHAPS: [fn(&std::path::Path); 5] = [

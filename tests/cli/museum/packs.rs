@@ -48,14 +48,9 @@ fn an_old_pack_without_an_index() {
             crate::sandbox::conversation(super::CHANGED.id, 50..64),
         );
         home.sync();
-        let names = std::fs::read_dir(git_file(home, "objects/pack")).unwrap();
-        for name in names.map(|entry| entry.unwrap().path()) {
-            if name.extension().is_some_and(|end| end == "idx")
-                && !name.with_extension("keep").exists()
-            {
-                take(&name);
-            }
-        }
+        let indexes = home.packs("idx").into_iter();
+        let old = indexes.filter(|index| !index.with_extension("keep").exists());
+        old.for_each(|index| take(&index));
     })
     .says(&["sync"], 0, "");
 }
