@@ -163,6 +163,7 @@ impl PackFolder {
 
     /// Moves a pack to another folder, where git does not look: its index first, as [`Self::remove`].
     pub(super) fn move_to(&self, folder: &Path, name: &str) -> Result<()> {
+        self.remove_multi_pack_index()?;
         for extension in BESIDE_INDEX.into_iter().chain(["pack", "keep"]) {
             let file = self.file(name, extension);
             if let Some(file_name) = file.file_name().filter(|_| file.exists()) {

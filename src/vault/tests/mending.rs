@@ -80,6 +80,23 @@ fn a_damaged_pack_stays_while_anything_is_lacking() {
 }
 
 #[test]
+fn a_pack_that_goes_is_in_no_index_over_several_packs() {
+    let (mut sandbox, _) = history();
+    let Some(all) = sandbox.git(&["rev-list", "--objects", "--all"]) else { return };
+    let ids = all.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap());
+    let objects: Vec<Object> = ids.map(|id| sandbox.vault.object(id).unwrap()).collect();
+    sandbox.git(&["multi-pack-index", "write"]).unwrap();
+    damage(&mut sandbox, b"PACK");
+    let mut mending = sandbox.vault.begin_mending().unwrap();
+    objects.iter().for_each(|object| mending.add(object).unwrap());
+    mending.seal().unwrap();
+    sandbox.vault.rewrite_damaged_packs(&soundness(&sandbox)).unwrap();
+    sandbox.restart();
+    assert!(sandbox.vault.private_dir().unwrap().join("damaged").exists());
+    sandbox.assert_clean();
+}
+
+#[test]
 fn lost_indexes_are_made_again() {
     let (mut sandbox, _) = history();
     let folder = sandbox.root().join(".git/objects/pack");
