@@ -55,6 +55,14 @@ fn assert_whole(sandbox: &Sandbox) {
     sandbox.assert_git_clean();
 }
 
+/// `verify` names this kind of problem alone, and its remedy takes what is lacking from `origin`.
+fn assert_mended(sandbox: &Sandbox, arguments: &[&str], kind: &str, origin: &str) {
+    let found = verify(sandbox, 1, arguments);
+    assert_eq!(kinds(&found), [kind]);
+    assert_eq!(origins(&follow_remedy(sandbox, &found, kind)), [origin]);
+    assert_whole(sandbox);
+}
+
 /// What one backup has, by its name in git.
 fn id_of(sandbox: &Sandbox, name: &str) -> String {
     sandbox.git(&["rev-parse", name]).trim().to_owned()
@@ -93,30 +101,21 @@ fn commit_by_hand(sandbox: &Sandbox) {
 fn missing() {
     let sandbox = saved();
     sandbox.remove(sandbox.stored(ARCHIVE));
-    let found = verify(&sandbox, 1, &[]);
-    assert_eq!(kinds(&found), ["missing"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "missing")), ["git"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &[], "missing", "git");
 }
 
 #[test]
 fn damaged() {
     let sandbox = saved();
     flip_a_bit(&sandbox.stored(ARCHIVE));
-    let found = verify(&sandbox, 1, &["--read"]);
-    assert_eq!(kinds(&found), ["damaged"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "damaged")), ["git"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &["--read"], "damaged", "git");
 }
 
 #[test]
 fn git_damaged() {
     let sandbox = saved();
     lose(&sandbox, &[id_of(&sandbox, &format!("HEAD:machines/test-host/{ARCHIVE}"))]);
-    let found = verify(&sandbox, 1, &["--read"]);
-    assert_eq!(kinds(&found), ["git-damaged"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "git-damaged")), ["work-tree"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &["--read"], "git-damaged", "work-tree");
 }
 
 #[test]
@@ -126,10 +125,7 @@ fn lost_and_the_source_has_it() {
     flip_a_bit(&sandbox.stored(ARCHIVE));
     // It went on since then: what was stored is the beginning of what is there now.
     sandbox.append_session("-p", ID, MESSAGES + 10..MESSAGES + 30);
-    let found = verify(&sandbox, 1, &["--read"]);
-    assert_eq!(kinds(&found), ["lost"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "lost")), ["source"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &["--read"], "lost", "source");
 }
 
 #[test]
@@ -137,10 +133,7 @@ fn lost_and_only_the_copy_elsewhere_has_it() {
     let (sandbox, _remote) = saved_elsewhere();
     lose(&sandbox, &[id_of(&sandbox, &format!("HEAD:machines/test-host/{ARCHIVE}"))]);
     sandbox.remove(sandbox.stored(ARCHIVE)).remove(sandbox.session("-p", ID));
-    let found = verify(&sandbox, 1, &["--read"]);
-    assert_eq!(kinds(&found), ["lost"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "lost")), ["remote"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &["--read"], "lost", "remote");
     sandbox.run(&["restore", ID]).success();
     let back = std::fs::read_to_string(sandbox.session("-p", ID)).unwrap();
     assert_eq!(back, conversation(ID, 0..MESSAGES + 10));
@@ -200,10 +193,7 @@ fn promise_something_else(sandbox: &Sandbox) {
 fn wrong_content() {
     let sandbox = saved();
     promise_something_else(&sandbox);
-    let found = verify(&sandbox, 1, &["--read"]);
-    assert_eq!(kinds(&found), ["wrong-content"]);
-    assert_eq!(origins(&follow_remedy(&sandbox, &found, "wrong-content")), ["source"]);
-    assert_whole(&sandbox);
+    assert_mended(&sandbox, &["--read"], "wrong-content", "source");
 }
 
 #[test]
