@@ -27,7 +27,7 @@ fn a_lost_session_is_continued_after_its_restore() {
     let folder = person.folder("alpha_app.git");
     let id = person.begin(&folder, "Please remember pelican");
     let before = person.listed(&folder);
-    person.backup(&["init", "--backend", "local", "--no-schedule"]);
+    person.begin_backup();
     person.lose_everything();
     assert_eq!(person.listed(&folder), json!([]));
     person.backup(&["restore", &id]);
@@ -42,7 +42,7 @@ fn a_session_given_to_another_folder_is_continued_there() {
     let (old, new) = (person.folder("old"), person.folder("a new_place"));
     let id = person.begin(&old, "Please remember pelican");
     let before = person.listed(&old);
-    person.backup(&["init", "--backend", "local", "--no-schedule"]);
+    person.begin_backup();
     person.lose_everything();
     assert_eq!(person.resume(&new, &id), None);
     person.backup(&["restore", &id, "--to-project", new.to_str().unwrap()]);
@@ -61,7 +61,7 @@ fn a_session_that_moved_with_its_project_is_in_one_place() {
     let person = Person::new();
     let (old, new) = (person.folder("old"), person.folder("new"));
     let id = person.begin(&old, "Please remember pelican");
-    person.backup(&["init", "--backend", "local", "--no-schedule"]);
+    person.begin_backup();
     person.backup(&["restore", &id, "--to-project", new.to_str().unwrap(), "--force"]);
     assert_eq!(person.listed(&old), json!([]));
     assert_eq!(person.resume(&new, &id).as_deref(), Some("remembered: pelican"));

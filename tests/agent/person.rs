@@ -82,6 +82,11 @@ impl Person {
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
 
+    /// Makes a backup.
+    pub fn begin_backup(&self) {
+        self.backup(&["init", "--backend", "local", "--no-schedule"]);
+    }
+
     /// What the agent's own SDK lists of a folder.
     pub fn listed(&self, folder: &Path) -> Value {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agent/list_sessions.py");

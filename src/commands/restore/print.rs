@@ -3,13 +3,12 @@
 use std::io::{self, Read, Write};
 
 use anyhow::{Result, ensure};
-use sha2::{Digest, Sha256};
 
 use crate::commands::Context;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
+use crate::repository::hashing::Hashing;
 use crate::repository::index::IndexEntry;
-use crate::repository::ledger::Hash;
 use crate::restore::{self, SessionLines, Wanted};
 use crate::ui::Format;
 
@@ -35,32 +34,16 @@ pub(super) fn print(
     let content = restore::choose(&transcript, wanted)?;
     let bytes = repository.open_content(&machine, &transcript.path, content)?;
     context.warn_of(repository);
-    let mut bytes = Hashing { from: bytes, hasher: Sha256::new() };
+    let mut bytes = Hashing::new(bytes);
     match pour(&mut bytes, context.ui.raw_output()) {
         Err(error) if !context.ui.output_closed() => return Err(error.into()),
         Err(_) => return Ok(0),
         Ok(()) => {}
     }
     let id = &session.uuid;
-    ensure!(
-        Hash::from(bytes.hasher) == content.sha256,
-        "what was written of session {id} is not what was saved"
-    );
+    let is_whole = bytes.finish().0 == content.sha256;
+    ensure!(is_whole, "what was written of session {id} is not what was saved");
     Ok(0)
-}
-
-/// What is read, summed up as it passes.
-struct Hashing<R> {
-    from: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        Ok(count)
-    }
 }
 
 fn pour(mut from: impl Read, to: &mut (dyn Write + Send)) -> io::Result<()> {
