@@ -170,6 +170,10 @@ fn get(
     progress: &dyn Progress,
 ) -> Result<Look> {
     let look = Look::at(&transport.references(remote)?);
+    let ours = repository.vault.head()?.map(|head| head.commit);
+    if look.tip != ours {
+        repository.vault.refuse_torn_objects()?;
+    }
     fetch(repository, transport, remote, &look, progress)?;
     Ok(look)
 }

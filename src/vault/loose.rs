@@ -4,17 +4,21 @@
 //! whole must not reach it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use flate2::read::ZlibDecoder;
 
 use super::Vault;
 use super::object_id::{ObjectId, ObjectKind};
+use crate::error::{ErrorKind, Failure};
 use crate::fs::is_missing;
 
 /// A kind, a length in decimal digits, and a zero byte.
 const LONGEST_HEADER: u64 = 32;
+
+/// Digits of an id without the two that name its folder.
+const NAME_LENGTH: usize = 38;
 
 impl Vault {
     /// An object from its own file, checked against its id; nothing where it has no such file.
@@ -29,6 +33,34 @@ impl Vault {
         let intact = ObjectId::of_object(object.0, &object.1) == id;
         ensure!(intact, "`{}` is damaged", path.display());
         Ok(Some(object))
+    }
+
+    /// Makes sure that libgit2 may walk through history and send it.
+    ///
+    /// # Errors
+    /// Where one of these files is not whole; it says which, and what mends it.
+    pub fn refuse_torn_objects(&self) -> Result<()> {
+        let files = walkdir::WalkDir::new(self.git_dir.join("objects")).min_depth(2).max_depth(2);
+        // Beside them lie packs, and what git was writing when it was stopped.
+        let is_object = |file: &walkdir::DirEntry| file.file_name().len() == NAME_LENGTH;
+        for file in files.into_iter().flatten().filter(is_object) {
+            let is_whole = unpack(fs_err::File::open(file.path())?).is_ok();
+            // libgit2 asks packs first.
+            if !is_whole && !self.is_packed(file.path())? {
+                let message = format!("`{}` is damaged", file.path().display());
+                return Err(Failure::new(ErrorKind::Failed, message)
+                    .hint("mend it with `claude-backup verify --repair`")
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_packed(&self, loose: &Path) -> Result<bool> {
+        let names = [loose.parent().and_then(Path::file_name), loose.file_name()];
+        let id: String = names.into_iter().flatten().map(|name| name.to_string_lossy()).collect();
+        let Ok(id) = id.parse() else { return Ok(false) };
+        Ok(self.packs()?.read_any_copy(id)?.is_some())
     }
 
     fn loose_file(&self, id: ObjectId) -> PathBuf {

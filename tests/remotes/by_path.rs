@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::bare::Bare;
 use crate::home::{Machine, Transport, tells};
 use crate::life::{everyday, live_on, push_state};
+use crate::plain_git;
 
 with_both_transports!(
     a_folder_is_a_remote,
@@ -16,6 +17,7 @@ with_both_transports!(
     a_remote_with_something_else_in_it_is_left_alone,
     an_init_that_fails_leaves_no_backup_behind,
     trying_a_remote_leaves_nothing_there,
+    a_torn_object_is_named_and_holds_up_no_run,
 );
 
 fn a_folder_is_a_remote(transport: Transport) {
@@ -135,4 +137,41 @@ fn trying_a_remote_leaves_nothing_there(transport: Transport) {
     }
     let unreachable = machine.git(&["fsck", "--unreachable", "--no-reflogs", "--no-progress"]);
     assert_eq!(unreachable, "", "nor here");
+}
+
+fn a_torn_object_is_named_and_holds_up_no_run(transport: Transport) {
+    let bare = Bare::new();
+    let machine = Machine::new(transport);
+    live_on(&machine, "anna");
+    machine.init(bare.url(), "anna");
+    machine.append_session("-home-dev-anna", "anna-session-one", 12..13).sync();
+    unpack_all(&machine);
+    let older = machine.git(&["rev-parse", "HEAD~1"]);
+    let (folder, name) = older.trim().split_at(2);
+    let torn = machine.backup(".git/objects").join(folder).join(name);
+    let bytes = std::fs::read(&torn).unwrap();
+    std::fs::remove_file(&torn).unwrap();
+    std::fs::write(&torn, &bytes[..bytes.len() / 2]).unwrap();
+    machine.append_session("-home-dev-anna", "anna-session-one", 13..14);
+    let saved = machine.run(&["sync", "--json"]).document(3);
+    assert!(tells(&saved["push"]["error"], &[name, "is damaged"]), "{saved}");
+    assert_eq!(machine.run(&["verify", "--repair"]).code, 0);
+    assert_eq!(push_state(&machine.sync()), "pushed");
+}
+
+/// Gives each object a file of its own, as git does with few of them.
+fn unpack_all(machine: &Machine) {
+    let folder = machine.backup(".git/objects/pack");
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let packs: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|e| e == "pack")).collect();
+    for pack in packs {
+        let aside = machine.home(pack.file_name().unwrap());
+        std::fs::rename(&pack, &aside).unwrap();
+        let packed = std::fs::File::open(&aside).unwrap();
+        let mut git = plain_git::command(&machine.backup(""));
+        plain_git::succeeded(git.args(["unpack-objects", "-q"]).stdin(packed));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::create_dir(&folder).unwrap();
 }
