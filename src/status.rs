@@ -10,6 +10,7 @@ use crate::fs::read_if_exists;
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
+use crate::repository::lost::LOST_HISTORY;
 use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
@@ -91,6 +92,9 @@ pub struct Status {
     pub push: Copy,
     /// Bytes of the whole git repository here.
     pub repository_bytes: u64,
+    /// A backup was made here, and git knows of none.
+    #[serde(skip)]
+    pub has_lost_history: bool,
     /// What was given back on trial; nothing before there was a trial.
     pub proof: Option<Proven>,
     /// Stored files that were seen to be damaged or lost, and not to be mended since.
@@ -233,13 +237,15 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         machines: manifest.machines.unwrap_or_default(),
         push: Copy::of(repository, manifest.last_push)?,
         repository_bytes: repository.vault.pack_bytes()?,
+        has_lost_history: repository.lost_its_history()?,
         ..Status::default()
     };
     judge(&mut status, repository.env().now());
     if status.push.state != CopyState::NotConfigured {
         status.warnings.extend(repository.sizes.warning(status.repository_bytes));
     }
-    status.warnings.extend(repository.take_warnings());
+    let met = repository.take_warnings().into_iter();
+    status.warnings.extend(met.filter(|warning| warning != LOST_HISTORY));
     Ok(status)
 }
 
@@ -320,6 +326,9 @@ fn cleanup_days(roots: &Roots) -> i64 {
 
 fn judge(status: &mut Status, now: DateTime<Utc>) {
     let mut found: Vec<(Health, String)> = Vec::new();
+    if status.has_lost_history {
+        found.push((Health::Damaged, LOST_HISTORY.into()));
+    }
     if status.gone > 0 && !status.source_exists {
         let text = "the Claude home is not there; get it back with `claude-backup restore --all`";
         found.push((Health::Loss, text.to_owned()));

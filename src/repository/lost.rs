@@ -26,9 +26,12 @@ impl Repository {
     /// # Errors
     /// Where git cannot be read.
     pub fn lost_its_history(&self) -> Result<bool> {
-        // A first run that died before its commit has put nothing in place either.
-        let was_here = || self.root.join(machine_folder(&self.machine)).is_dir();
-        Ok(self.vault.head()?.is_none() && is_done(&self.vault)? && was_here())
+        if self.vault.head()?.is_some() || !is_done(&self.vault)? {
+            return Ok(false);
+        }
+        // A first run that died before its commit has neither put anything in place nor noted it.
+        let has_folder = self.root.join(machine_folder(&self.machine)).is_dir();
+        Ok(has_folder || self.vault.index_is_noted()?)
     }
 }
 

@@ -82,6 +82,19 @@ fn no_branch_and_no_log_of_it() {
 }
 
 #[test]
+fn no_branch_no_log_of_it_and_no_folder() {
+    Exhibit::broken(|home| {
+        take(&git_file(home, MAIN));
+        take(&git_file(home, "logs"));
+        take(&home.backup("machines"));
+    })
+    .status(0, "git knows of no backup any more")
+    .says(&["status"], 0, "✗")
+    .sync(0, "git knows of no backup any more")
+    .says(&["verify", "--read"], 0, "read to the end");
+}
+
+#[test]
 fn no_branch_and_a_log_with_a_torn_end() {
     Exhibit::broken(|home| {
         take(&git_file(home, MAIN));
