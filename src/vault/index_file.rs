@@ -4,10 +4,10 @@
 //! unless it belongs to another commit than the last one, or is damaged: then it is read anew from
 //! the newest tree. Which commit it belongs to is noted in the private folder.
 
+mod names;
 mod patch;
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -20,8 +20,6 @@ use super::tree::{Edit, FileMode, TreeEdits};
 use crate::error::one_line;
 use crate::fs;
 
-/// Bytes of an entry without its name.
-const SMALLEST_ENTRY: u64 = 62;
 /// The bit by which git passes over a file in the work tree.
 const SKIP_WORKTREE: u16 = 1 << 14;
 
@@ -265,15 +263,10 @@ impl Vault {
 /// The index as it lies there; nothing where it cannot be read.
 ///
 /// libgit2 makes room for as many entries as the header claims, gigabytes of it, before it finds
-/// that the file is damaged.
+/// that the file is damaged. So they are counted before it sees it.
 fn open_present(path: &Path) -> Option<git2::Index> {
-    let mut file = fs_err::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    let mut header = [0; 12];
-    file.read_exact(&mut header).ok()?;
-    let count = header.last_chunk::<4>().map(|count| u32::from_be_bytes(*count))?;
-    let is_plausible = u64::from(count) * SMALLEST_ENTRY <= length;
-    is_plausible.then(|| git2::Index::open(path).ok())?
+    let text = fs_err::read(path).ok()?;
+    names::are_whole(&text).then(|| git2::Index::open(path).ok())?
 }
 
 fn remove_file(index: &mut git2::Index, path: &str) -> Result<()> {
