@@ -4,7 +4,7 @@
 //! unless it belongs to another commit than the last one, or is damaged: then it is read anew from
 //! the newest tree. Which commit it belongs to is noted in the private folder.
 
-mod names;
+mod entries;
 mod patch;
 
 use std::collections::HashMap;
@@ -266,7 +266,7 @@ impl Vault {
 /// that the file is damaged. So they are counted before it sees it.
 fn open_present(path: &Path) -> Option<git2::Index> {
     let text = fs_err::read(path).ok()?;
-    names::are_whole(&text).then(|| git2::Index::open(path).ok())?
+    entries::are_whole(&text).then(|| git2::Index::open(path).ok())?
 }
 
 fn remove_file(index: &mut git2::Index, path: &str) -> Result<()> {

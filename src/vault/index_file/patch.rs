@@ -1,22 +1,12 @@
 //! Changes a few entries of git's index in its bytes: to take all entries of a large backup apart
 //! and to sum them up twice takes longer than the rest of a small run.
 
-use std::ops::Range;
-
 use sha1::{Digest, Sha1};
 
-/// The bytes of the first line: `DIRC`, the version, the number of entries.
-const HEADER: usize = 12;
-/// The bytes of an entry before its name.
-const FIXED: usize = 62;
-/// Where its flags are: the length of its name, and what makes it an unusual one.
-const FLAGS: Range<usize> = 60..62;
-/// A name of so many bytes or more; it ends at the first zero byte.
-const LONG: u16 = 0xfff;
+use super::entries::{Entries, HEADER, LONG, SUM, padded};
+
 /// Valid whatever the work tree says; the one flag beside the length that a usual entry may have.
 const ASSUMED: u16 = 0x8000;
-/// The checksum at the end.
-const SUM: usize = 20;
 
 /// The index with these entries added or in the place of those of the same names; they are sorted
 /// by their names.
@@ -25,7 +15,9 @@ const SUM: usize = 20;
 /// to be understood, a file in the place of a folder, or bytes that are no index. The checksum is
 /// not looked at. What git only notes to be faster is left out, as it may not be true any more.
 pub(super) fn patched(index: &[u8], new: &[git2::IndexEntry]) -> Option<Vec<u8>> {
+    index.starts_with(b"DIRC\0\0\0\x02").then_some(())?;
     let old = Entries::of(index)?.collect::<Option<Vec<_>>>()?;
+    old.iter().all(|entry| entry.flags & !ASSUMED <= LONG).then_some(())?;
     let end = old.last().map_or(HEADER, |entry| entry.bytes.end);
     are_droppable(index.get(end..index.len() - SUM)?).then_some(())?;
     let mut out = Vec::with_capacity(index.len() + new.len() * 256);
@@ -56,57 +48,6 @@ pub(super) fn patched(index: &[u8], new: &[git2::IndexEntry]) -> Option<Vec<u8>>
     let sum = Sha1::digest(&out);
     out.extend_from_slice(&sum);
     Some(out)
-}
-
-struct Entry<'a> {
-    name: &'a [u8],
-    bytes: Range<usize>,
-}
-
-/// The entries of an index one after the other; nothing in the place of one that is unusual.
-struct Entries<'a> {
-    index: &'a [u8],
-    at: usize,
-    left: u32,
-}
-
-impl<'a> Entries<'a> {
-    fn of(index: &'a [u8]) -> Option<Self> {
-        let count = index.strip_prefix(b"DIRC\0\0\0\x02")?.first_chunk()?;
-        let is_whole = index.len() >= HEADER + SUM;
-        is_whole.then_some(Self { index, at: HEADER, left: u32::from_be_bytes(*count) })
-    }
-
-    fn entry(&self) -> Option<Entry<'a>> {
-        let bytes = self.index.get(self.at..self.index.len() - SUM)?;
-        let flags = u16::from_be_bytes(*bytes.get(FLAGS)?.first_chunk()?) & !ASSUMED;
-        let length = match flags {
-            ..LONG => usize::from(flags),
-            LONG => bytes[FIXED..].iter().position(|byte| *byte == 0)?,
-            _ => return None,
-        };
-        let name = bytes.get(FIXED..FIXED + length)?;
-        let end = self.at + padded(FIXED + length);
-        (end <= self.index.len() - SUM).then_some(Entry { name, bytes: self.at..end })
-    }
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Option<Entry<'a>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let entry = self.entry();
-        if let Some(entry) = &entry {
-            self.at = entry.bytes.end;
-        }
-        Some(entry)
-    }
-}
-
-/// One to eight zero bytes end an entry.
-fn padded(length: usize) -> usize {
-    (length + 8) & !7
 }
 
 fn is_below(name: &[u8], folder: &[u8]) -> bool {
