@@ -207,6 +207,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     let manifest = manifest(repository, &prepared)?;
     let size = manifest.sessions.size_bytes;
     let scheduled = schedule::look(repository, &Schedulers::of(repository.env()))?;
+    let receipts = Receipts::load(repository);
     let mut status = Status {
         version: VERSION.into(),
         mode: mode.as_str().into(),
@@ -220,8 +221,8 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         machine_slug: repository.machine.to_string(),
         config: part(manifest.config.files, None, manifest.config.size_bytes),
         sessions: part(manifest.sessions.files, Some(manifest.sessions.projects), size),
-        proof: proven(repository, &index),
-        damaged: Receipts::load(repository).problems.len() as u64,
+        proof: proven(&receipts, &index),
+        damaged: receipts.problems.len() as u64,
         secrets: scan::last(repository),
         index: IndexCount { sessions: index.len() as u64 },
         scheduler: if scheduled.state == State::Active { "active" } else { "inactive" }.into(),
@@ -266,8 +267,7 @@ fn manifest(repository: &Repository, prepared: &Prepared) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn proven(repository: &Repository, index: &[IndexEntry]) -> Option<Proven> {
-    let receipts = Receipts::load(repository);
+fn proven(receipts: &Receipts, index: &[IndexEntry]) -> Option<Proven> {
     let at = receipts.last.as_ref()?.at.clone();
     let whole = index.iter().filter(|session| !session.without_transcript);
     let names: Vec<String> =

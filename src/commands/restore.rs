@@ -204,9 +204,8 @@ impl RestoreArgs {
         context: &Context<'_>,
     ) -> Result<Copies> {
         let Place::Project(project) = place else { return Ok(Copies::default()) };
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
         let progress = context.ui.progress();
-        let copies = Copies::find(project, &session.uuid, &roots, &*progress)?;
+        let copies = Copies::find(project, &session.uuid, &context.env.home, &*progress)?;
         match copies.transcript() {
             Some(transcript) if !self.force => {
                 let message =
@@ -235,12 +234,11 @@ fn is_wanted(item: &Item, sessions: &[IndexEntry], filter: &Filter) -> bool {
     }
     let path = &item.entry.path;
     let Some(project) = path.project() else { return false };
-    let mut of_project = sessions.iter().filter(|session| {
-        session.machine == item.machine.as_str() && session.project_hash == project.as_str()
-    });
     match path.session() {
-        Some(id) => of_project.any(|session| session.uuid == id.as_str()),
-        None => of_project.next().is_some(),
+        Some(_) => sessions.iter().any(|session| is_of(item, session)),
+        None => sessions.iter().any(|session| {
+            session.machine == item.machine.as_str() && session.project_hash == project.as_str()
+        }),
     }
 }
 

@@ -29,10 +29,7 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     }
     // The journal's files may bring back a folder of which all others are lost.
     let lost_a_folder = lacks_its_folder(repository)?;
-    match Journal::is_lost(repository)? {
-        true => settle(repository, last_commit::unfinished(repository))?,
-        false => by_journal(repository)?,
-    }
+    by_journal(repository)?;
     super::settings::settle_announced(&repository.vault, &repository.machine)?;
     let left_main = repository.vault.return_to_main()?;
     if left_main {
@@ -45,10 +42,13 @@ pub(super) fn after_crash(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-/// Puts in place what the journal names, if the newest commit says the same of all of it.
+/// Puts in place what the journal names, if the newest commit says the same of all of it; where the
+/// journal is lost, what that commit changed.
 pub(super) fn by_journal(repository: &Repository) -> Result<()> {
-    let Journal(files) = Journal::read(&journal_file(repository)?)?;
-    settle(repository, files)
+    match Journal::read(repository)? {
+        Some(Journal(files)) => settle(repository, files),
+        None => settle(repository, last_commit::unfinished(repository)),
+    }
 }
 
 /// Puts these files in place, if the newest commit has them all so; what could not be written is in

@@ -1,6 +1,6 @@
 //! The same session in other projects: the agent finds it only where it is in one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -27,10 +27,10 @@ impl Copies {
     pub fn find(
         project: &Project,
         id: &str,
-        roots: &Roots,
+        user_home: &Path,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        let home = Roots::new(vec![project.home().to_path_buf()], roots.user_home().to_path_buf());
+        let home = Roots::new(vec![project.home().to_path_buf()], user_home.to_path_buf());
         let options = Options { scope: Scope::SessionsOnly, ..Options::default() };
         let mut files = source::list(&home, &options, progress)?.files;
         let here = project.home().join("projects").join(project.id().as_str()).canonicalize().ok();

@@ -38,10 +38,10 @@ impl Ui<'_> {
         &mut self,
         question: &str,
         table: &Table,
-        searched: Vec<String>,
+        searched: &[String],
     ) -> Result<Option<usize>> {
         let shown = table.texts(self.terminal_width().saturating_sub(MARGIN));
-        let searched = searched.into_iter().map(|text| text.to_lowercase());
+        let searched = searched.iter().map(|text| text.to_lowercase());
         let rows: Vec<Row> = shown
             .into_iter()
             .zip(searched)

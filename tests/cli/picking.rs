@@ -33,6 +33,13 @@ fn at_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> PtySession {
     spawn_command(command, Some(PATIENCE)).unwrap()
 }
 
+/// Searches with these words, and looks at the first session that has them.
+fn look_at(terminal: &mut PtySession, words: &str) {
+    terminal.exp_string("Which session?").unwrap();
+    press(terminal, &format!("{words}\r"));
+    terminal.exp_string("What now?").unwrap();
+}
+
 fn press(terminal: &mut PtySession, keys: &str) {
     terminal.send(keys).unwrap();
     terminal.flush().unwrap();
@@ -63,9 +70,7 @@ fn a_session_is_found_by_words_looked_at_and_given_back() {
 fn it_can_be_continued_where_one_is() {
     let sandbox = saved();
     let mut terminal = at_a_terminal(&sandbox, &["restore"]);
-    terminal.exp_string("Which session?").unwrap();
-    press(&mut terminal, &format!("{}\r", &ALPHA[..8]));
-    terminal.exp_string("What now?").unwrap();
+    look_at(&mut terminal, &ALPHA[..8]);
     terminal.send_line("2").unwrap();
     terminal.exp_string("claude --resume").unwrap();
     ends_with(terminal, 0);
@@ -89,13 +94,9 @@ fn whoever_leaves_changes_nothing() {
 fn another_one_can_be_looked_at_first() {
     let sandbox = saved();
     let mut terminal = at_a_terminal(&sandbox, &["restore", "--dry-run"]);
-    terminal.exp_string("Which session?").unwrap();
-    press(&mut terminal, "kettle\r");
-    terminal.exp_string("What now?").unwrap();
+    look_at(&mut terminal, "kettle");
     terminal.send_line("3").unwrap();
-    terminal.exp_string("Which session?").unwrap();
-    press(&mut terminal, &format!("{}\r", &ALPHA[..8]));
-    terminal.exp_string("What now?").unwrap();
+    look_at(&mut terminal, &ALPHA[..8]);
     terminal.send_line("").unwrap();
     terminal.exp_string("Would restore session 1111").unwrap();
     ends_with(terminal, 0);

@@ -37,7 +37,7 @@ pub(super) fn pick(repository: &Repository, context: &mut Context<'_>) -> Result
     let table = table(&sessions, context.env);
     let searched: Vec<String> = sessions.iter().map(|s| searched(s, context.env)).collect();
     loop {
-        let Some(at) = context.ui.pick("Which session?", &table, searched.clone())? else {
+        let Some(at) = context.ui.pick("Which session?", &table, &searched)? else {
             return Ok(Picked::Nothing);
         };
         let session = sessions[at].clone();

@@ -1,7 +1,7 @@
 //! What a commit is about to put in place, noted until it is there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,7 @@ impl Journal {
 
     /// Notes these files, durably, beside those of earlier runs that still wait for their place.
     pub(in crate::repository) fn write(mut self, repository: &Repository) -> Result<()> {
-        let path = journal_file(repository)?;
-        let earlier = Self::read(&path)?.0;
+        let earlier = Self::read(repository)?.unwrap_or_default().0;
         // Should this commit not come about, nobody looks at the files of the one before again.
         sync_below(repository.root(), &paths_of(repository, &earlier))?;
         for (name, id) in earlier {
@@ -37,21 +36,15 @@ impl Journal {
                 self.0.entry(name).or_insert(id);
             }
         }
-        Ok(write_durable(&path, &serde_json::to_vec(&self)?)?)
+        Ok(write_durable(&journal_file(repository)?, &serde_json::to_vec(&self)?)?)
     }
 
-    /// What no run of ours wrote counts as none at all.
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let text = read_if_exists(path)?;
-        Ok(text.and_then(|text| Self::parse(&text)).unwrap_or_default())
-    }
-
-    /// True where there may have been one that nobody can read any more: it is damaged, or all that
-    /// runs note is gone.
-    pub(super) fn is_lost(repository: &Repository) -> Result<bool> {
+    /// What waits for its place; nothing where there may have been a journal that nobody can read any
+    /// more: it is damaged, no run of ours wrote it, or all that runs note is gone.
+    pub(super) fn read(repository: &Repository) -> Result<Option<Self>> {
         Ok(match read_if_exists(&journal_file(repository)?)? {
-            Some(text) => Self::parse(&text).is_none(),
-            None => !repository.vault.index_is_noted()?,
+            Some(text) => Self::parse(&text),
+            None => repository.vault.index_is_noted()?.then(Self::default),
         })
     }
 
