@@ -8,7 +8,7 @@ use serde::Serialize;
 
 pub use self::git_remote::{Look, clone_into, join, transport_name};
 pub use self::github::{Exposure, usable_account};
-use crate::error::{failure, one_line};
+use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
 use crate::repository::settings::{self, Mode};
 use crate::repository::{Repository, migrate};
@@ -28,6 +28,8 @@ pub enum Push {
     Later,
     /// It could not be brought up to date.
     Failed {
+        /// The kind of the failure, for programs.
+        code: ErrorKind,
         /// Why.
         error: String,
         /// What to do about it.
@@ -47,10 +49,10 @@ impl Push {
     }
 
     fn failed(error: &anyhow::Error) -> Self {
-        let failure = failure(error);
+        let (code, failure) = (kind(error), failure(error));
         let hint = failure.and_then(|failure| failure.hint.clone());
         let said = failure.map(|failure| failure.lines.clone()).unwrap_or_default();
-        Self::Failed { error: one_line(error), hint, said }
+        Self::Failed { code, error: one_line(error), hint, said }
     }
 }
 

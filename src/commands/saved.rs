@@ -143,7 +143,7 @@ impl Report for Saved {
         for problem in self.0.proof.iter().flat_map(|today| &today.problems) {
             super::verify::problem_words(page, problem)?;
         }
-        if let Push::Failed { error, hint, said } = &self.0.push {
+        if let Push::Failed { error, hint, said, .. } = &self.0.push {
             page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
             for line in said.iter().chain(hint) {
                 page.line(format!("  {line}"))?;

@@ -139,6 +139,7 @@ fn what_could_not_be_sent_is_sent_later_even_when_nothing_changed() {
         (&failed["pushed"], &failed["push"]["state"]),
         (&Value::Bool(false), &"failed".into())
     );
+    assert_eq!(failed["push"]["code"], "unreachable");
     let status = laptop.json(&["status"]);
     assert_eq!((&status["health"], &status["push"]["owed"]), (&"not-pushed".into(), &1.into()));
     assert!(status["push"]["error"].is_string());
