@@ -182,12 +182,31 @@ fn wherever_a_pack_is_damaged_it_is_named_and_nothing_panics() {
     assert_eq!(kinds(&verify(&sandbox, 0, &["--read"])), [""; 0]);
 }
 
+/// A folder of a test restore that was killed; it was made at this second, where it says when.
+fn left_by_a_killed_trial(sandbox: &Sandbox, made: Option<i64>) -> PathBuf {
+    let made = made.map(|made| format!("{made}-")).unwrap_or_default();
+    let left = sandbox.backup(format!(".git/claude-backup/scratch-{made}proof-x"));
+    sandbox.write(left.join("vm/session.jsonl"), "plain");
+    left
+}
+
 #[test]
 fn what_a_killed_trial_left_goes_the_day_after() {
     let sandbox = fixture::home();
     sandbox.init();
-    let left = sandbox.backup(".git/claude-backup/scratch-proof-x");
-    sandbox.write(left.join("vm/session.jsonl"), "plain");
-    sandbox.pass_minutes(7 * 24 * 60).sync();
+    let left = left_by_a_killed_trial(&sandbox, Some(sandbox.env().now().timestamp()));
+    sandbox.sync();
+    assert!(left.exists(), "that trial may still be running");
+    sandbox.pass_minutes(25 * 60).sync();
     assert!(!left.exists());
+}
+
+#[test]
+fn what_a_trial_of_a_wrong_clock_left_goes_at_once() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    let next_year = sandbox.env().now().timestamp() + 365 * 86_400;
+    let left = [Some(next_year), None].map(|made| left_by_a_killed_trial(&sandbox, made));
+    sandbox.sync();
+    assert!(left.iter().all(|left| !left.exists()));
 }
