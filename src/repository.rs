@@ -132,6 +132,7 @@ impl Repository {
         let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
         let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
         self.check_name()?;
+        self.vault.ensure_signing_key()?;
         Ok(lock)
     }
 

@@ -17,6 +17,7 @@ pub(crate) mod fuzzing;
 mod history;
 mod housekeeping;
 mod index_file;
+mod keys;
 mod lock_file;
 mod loose;
 mod mending;
@@ -30,6 +31,7 @@ mod pack_list;
 mod read;
 mod replay;
 mod settings;
+mod signature;
 mod size;
 mod skeleton;
 mod soundness;
@@ -39,7 +41,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, bail};
 
@@ -50,6 +52,7 @@ pub use commit::{Author, CommitInfo};
 pub use difference::Changed;
 pub use housekeeping::Tidied;
 pub use index_file::IndexRefresh;
+pub use keys::{PublicKey, SigningKey};
 pub use mending::{Mending, Object, Salvage};
 pub use names::is_forbidden_name;
 pub use object_id::{Hashed, ObjectId, ObjectKind};
@@ -69,6 +72,8 @@ pub struct Vault {
     git_dir: PathBuf,
     repository: Mutex<git2::Repository>,
     warnings: Mutex<Vec<String>>,
+    /// This machine's key, once it was read.
+    signing_key: Mutex<Option<Arc<SigningKey>>>,
     /// A batch stored something whole that another pack has: something for [`Self::tidy`].
     has_doubles: AtomicBool,
     /// Where a test wants the work to end, and how often it passes there before.
@@ -189,6 +194,7 @@ impl Vault {
             git_dir: repository.path().into(),
             repository: Mutex::new(repository),
             warnings: Mutex::default(),
+            signing_key: Mutex::default(),
             has_doubles: AtomicBool::default(),
             #[cfg(test)]
             stop_after: Mutex::default(),

@@ -28,6 +28,10 @@ const HOME_LEDGER: &str = "%home";
 
 /// The folder of all machines.
 pub const MACHINES: &str = "machines";
+/// In a machine's folder: the public key that its commits are signed with.
+pub const SIGNING_KEY: &str = "signing-key.pub";
+/// Files of a machine's folder that are no stored content.
+pub const PLUMBING: [&str; 3] = ["manifest.json", ".gitattributes", SIGNING_KEY];
 
 /// A machine's folder, below the repository's root.
 #[must_use]

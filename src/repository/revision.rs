@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::Repository;
 use super::heal::{Journal, refresh_index};
-use super::layout::{EntryPath, LedgerName, machine_folder};
+use super::layout::{EntryPath, LedgerName, SIGNING_KEY, machine_folder};
 use super::ledger::{Content, Entry, Ledger, StoredPart};
 use super::manifest::Manifest;
 use crate::fs::{
@@ -233,6 +233,9 @@ impl<'a> Revision<'a> {
         }
         self.put_text("manifest.json", &manifest.to_text()?)?;
         self.put_text(".gitattributes", ATTRIBUTES)?;
+        if let Some(key) = self.repository.vault.signing_key()? {
+            self.put_text(SIGNING_KEY, format!("{}\n", key.public().to_line()).as_bytes())?;
+        }
         self.put_ignore_lines()?;
         self.write_journal()?;
         let info = self.commit_info(size);

@@ -201,6 +201,7 @@ impl Batch<'_> {
             self.add_text(ObjectKind::Tree, tree.id, &tree.bytes, tree.replaces)?;
         }
         let bytes = info.serialize(edited.root, head.map(|head| head.commit));
+        let bytes = self.vault.signed(bytes)?;
         let id = ObjectId::of_object(ObjectKind::Commit, &bytes);
         self.add_text(ObjectKind::Commit, id, &bytes, None)?;
         Ok(id)

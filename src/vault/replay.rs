@@ -64,7 +64,8 @@ impl Vault {
         info: &CommitInfo,
     ) -> Result<ObjectId> {
         let tree = self.edited_tree(self.tree_of(parent)?, edits)?;
-        self.store(ObjectKind::Commit, &info.serialize(tree, Some(parent)))
+        let bytes = self.signed(info.serialize(tree, Some(parent)))?;
+        self.store(ObjectKind::Commit, &bytes)
     }
 
     /// The tree after edits, durable; no commit is made.
@@ -132,6 +133,7 @@ impl<'v> Replay<'v> {
         }
         let bytes = vault.read_kind(commit, ObjectKind::Commit)?;
         let bytes = moved(&bytes, edited.root, self.tip).context("a damaged commit")?;
+        let bytes = vault.signed(bytes)?;
         let id = ObjectId::of_object(ObjectKind::Commit, &bytes);
         self.batch.add_text(ObjectKind::Commit, id, &bytes, None)?;
         (self.tip, self.tree) = (id, edited.root);
@@ -144,7 +146,7 @@ impl<'v> Replay<'v> {
     }
 }
 
-/// A commit's bytes with another tree and parent; a signature, which would not fit, goes.
+/// A commit's bytes with another tree and parent, without the signature, which no longer fits.
 fn moved(commit: &[u8], tree: ObjectId, parent: ObjectId) -> Option<Vec<u8>> {
     let end = commit.windows(2).position(|pair| pair == b"\n\n")?;
     let mut bytes = format!("tree {tree}\nparent {parent}\n").into_bytes();

@@ -38,12 +38,15 @@ impl Vault {
         let line = self.reflog().into_iter().rev().find(|line| line.to == id)?;
         let parent = line.from.map(|from| format!("parent {from}\n")).unwrap_or_default();
         let Noted { who, message, .. } = &line;
-        let commits = folders.iter().map(|folder| {
+        let texts = folders.iter().flat_map(|folder| {
             let text =
                 format!("tree {folder}\n{parent}author {who}\ncommitter {who}\n\n{message}\n");
-            Object::new(ObjectKind::Commit, text.into_bytes())
+            let text = text.into_bytes();
+            // The same key gives the same signature. Version 4.0 did not sign.
+            [self.signed(text.clone()).ok(), Some(text)]
         });
-        commits.into_iter().find(|commit| commit.id() == id)
+        let mut commits = texts.flatten().map(|text| Object::new(ObjectKind::Commit, text));
+        commits.find(|commit| commit.id() == id)
     }
 
     /// Lets the branch point to where it last was, where that was lost and the commit is there; true

@@ -12,7 +12,7 @@ use super::{Origin, Repaired};
 use crate::fs::read_if_exists;
 use crate::progress::Progress;
 use crate::repository::Repository;
-use crate::repository::layout::MACHINES;
+use crate::repository::layout::{MACHINES, PLUMBING};
 use crate::repository::ledger::Ledger;
 use crate::source::Roots;
 use crate::vault::{
@@ -160,7 +160,7 @@ fn files_of_ledgers(repository: &Repository) -> Result<TreeEdits> {
     for entry in fs_err::read_dir(repository.root().join(MACHINES))?.flatten() {
         let Ok(slug) = entry.file_name().into_string() else { continue };
         let folder = format!("{MACHINES}/{slug}");
-        plain.extend(["manifest.json", ".gitattributes"].map(|name| format!("{folder}/{name}")));
+        plain.extend(PLUMBING.map(|name| format!("{folder}/{name}")));
         let ledgers = fs_err::read_dir(repository.root().join(&folder).join("ledger"));
         for ledger in ledgers.into_iter().flatten().flatten() {
             let Ok(name) = ledger.file_name().into_string() else { continue };

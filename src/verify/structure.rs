@@ -6,13 +6,10 @@ use anyhow::Result;
 
 use super::{Line, Problem, ProblemKind};
 use crate::repository::Repository;
-use crate::repository::layout::machine_folder;
+use crate::repository::layout::{PLUMBING, machine_folder};
 use crate::repository::ledger::{Entry, Ledger, StoredPart};
 use crate::session::MachineSlug;
 use crate::vault::ObjectId;
-
-/// Files of a machine's folder that are no stored content.
-const PLUMBING: [&str; 2] = ["manifest.json", ".gitattributes"];
 
 /// Checks a machine's names and sizes, and gives its lines.
 pub(super) fn check(

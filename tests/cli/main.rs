@@ -37,6 +37,7 @@ mod sandbox;
 mod scan;
 mod schedule;
 mod secrets;
+mod signing;
 mod source;
 mod status;
 mod sync;
