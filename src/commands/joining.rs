@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::Context;
 use crate::backend::Look;
-use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
 use crate::session::MachineSlug;
@@ -39,11 +38,7 @@ pub(super) fn recognise(
         format!("The backup has a machine called {name}. Is this that machine, reinstalled?");
     match context.ui.ask(&question, Answer::No) {
         Some(Answer::Yes) => repository.take_name(name, Some(tip)),
-        Some(Answer::No) => Ok(()),
-        // To be wrong about this is not easily undone.
-        None => Err(Failure::new(ErrorKind::Interrupted, "stopped; nothing was joined yet")
-            .hint("go on with `claude-backup init`")
-            .into()),
+        Some(Answer::No) | None => Ok(()),
     }
 }
 
@@ -169,10 +164,15 @@ mod tests {
         let (remote, (home, env)) = (remote(), sandbox());
         assert_eq!(joined(&env, remote.path(), "n\n3\n").code, 0);
         assert!(!is_back(&home));
-        let (home, env) = sandbox();
-        assert_eq!(joined(&env, remote.path(), "").code, 130, "nobody answers");
-        let again = ran_answering(&env, "y\n3\n", &["init"]);
-        assert!(again.out.contains("this machine is mac\n"), "{again:?}");
-        assert!(!is_back(&home));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_another_machine_and_gets_nothing_back() {
+        for replies in ["", "q\nq\n", "what\nwhat\n"] {
+            let (remote, (home, env)) = (remote(), sandbox());
+            let ran = joined(&env, remote.path(), replies);
+            assert!(ran.out.contains("this machine is mac-2\n"), "{ran:?}");
+            assert!(!is_back(&home));
+        }
     }
 }

@@ -6,17 +6,14 @@ use crate::ui::page::{Look, Span, painted};
 use crate::ui::text::safe;
 use crate::ui::{Format, Ui};
 
-/// What somebody said.
+/// The answer to a yes-or-no question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Do it.
     Yes,
-    /// Leave it.
+    /// Leave it: also the end of input, `q`, and anything that is not clearly a yes.
     No,
 }
-
-/// So often is a question put again before the default is taken as not given.
-const TRIES: usize = 3;
 
 impl Ui<'_> {
     /// True where a question would reach a person; a command with `--yes` does not ask.
@@ -26,21 +23,25 @@ impl Ui<'_> {
         terminal.stdin && terminal.stderr && self.manner.format == Format::Human
     }
 
-    /// Asks for yes or no; nothing where nobody can answer or no answer comes.
+    /// Asks for yes or no; `None` where nobody can answer.
+    ///
+    /// Only Return takes the default. Whatever is not understood is a no: consent is never guessed.
     pub fn ask(&mut self, question: &str, default: Answer) -> Option<Answer> {
         let choices = match default {
             Answer::Yes => "[Y/n]",
             Answer::No => "[y/N]",
         };
-        self.ask_until(question, choices, |reply| match reply.to_lowercase().as_str() {
-            "" => Some(default),
-            "y" | "yes" => Some(Answer::Yes),
-            "n" | "no" => Some(Answer::No),
-            _ => None,
+        let reply = self.reply_to(question, choices)?;
+        Some(match reply.as_deref().map(str::to_lowercase).as_deref() {
+            Some("") => default,
+            Some("y" | "yes") => Answer::Yes,
+            _ => Answer::No,
         })
     }
 
-    /// Asks for one of these, shown with numbers from 1; gives its index, as `default` is one.
+    /// Asks for one of these, shown with numbers from 1; returns its index. Return takes `default`.
+    ///
+    /// `None` where nobody can answer, and for a reply that is none of the numbers.
     pub fn choose(&mut self, question: &str, choices: &[&str], default: usize) -> Option<usize> {
         if !self.can_ask() {
             return None;
@@ -49,32 +50,25 @@ impl Ui<'_> {
             self.say(&[Span::plain(format!("  {}  {choice}", at + 1))]);
         }
         let range = format!("[1-{}, else {}]", choices.len(), default + 1);
-        self.ask_until(question, &range, |reply| match reply {
-            "" => Some(default),
-            number => {
-                let number: usize = number.parse().ok()?;
-                (1..=choices.len()).contains(&number).then(|| number - 1)
-            }
-        })
+        let reply = self.reply_to(question, &range)??;
+        if reply.is_empty() {
+            return Some(default);
+        }
+        let number: usize = reply.parse().ok()?;
+        (1..=choices.len()).contains(&number).then(|| number - 1)
     }
 
-    fn ask_until<T>(
-        &mut self,
-        question: &str,
-        choices: &str,
-        understand: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    /// The reply without the space around it; `None` where nobody can answer, `Some(None)` at the
+    /// end of input.
+    fn reply_to(&mut self, question: &str, choices: &str) -> Option<Option<String>> {
         if !self.can_ask() {
             return None;
         }
         // Reading cannot be stopped at a safe point, and there is nothing to make safe.
         self.env.impatient.store(true, Ordering::SeqCst);
-        let answer = (0..TRIES).find_map(|_| match self.put(question, choices) {
-            Some(reply) => understand(reply.trim()).map(Some),
-            None => Some(None),
-        });
+        let reply = self.put(question, choices);
         self.env.impatient.store(self.env.interrupted(), Ordering::SeqCst);
-        answer.flatten()
+        Some(reply.map(|reply| reply.trim().to_owned()))
     }
 
     /// Puts the question once; nothing at the end of input.
@@ -113,21 +107,36 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_asked_again_but_not_for_ever() {
-        assert_eq!(asked("what\nYES\n", |ui| ui.ask("Go?", Answer::No)).0, Some(Answer::Yes));
-        assert_eq!(asked("a\nb\nc\ny\n", |ui| ui.ask("Go?", Answer::Yes)).0, None);
+    fn yes_is_yes_in_any_case() {
+        for reply in ["y\n", "Y\n", " yes \n", "YES\n"] {
+            let answer = asked(reply, |ui| ui.ask("Go?", Answer::No)).0;
+            assert_eq!(answer, Some(Answer::Yes), "{reply:?}");
+        }
     }
 
     #[test]
-    fn the_end_of_input_is_no_answer() {
-        assert_eq!(asked("", |ui| ui.ask("Go?", Answer::Yes)).0, None);
+    fn the_end_of_input_q_and_an_unknown_reply_mean_no() {
+        for reply in ["", "q\n", "Q\n", "n\n", "no\n", "?\n", "what\ny\n", "yy\n", "yes please\n"] {
+            let (answer, shown) = asked(reply, |ui| ui.ask("Go?", Answer::Yes));
+            let expected = (Some(Answer::No), "Go? [Y/n] ");
+            assert_eq!((answer, shown.as_str()), expected, "{reply:?}");
+        }
     }
 
     #[test]
     fn a_choice_is_a_number_from_the_list() {
-        let (choice, shown) = asked("9\n2\n", |ui| ui.choose("Restore?", &["all", "none"], 0));
-        let expected = "  1  all\n  2  none\nRestore? [1-2, else 1] Restore? [1-2, else 1] ";
+        let (choice, shown) = asked("2\n", |ui| ui.choose("Restore?", &["all", "none"], 0));
+        let expected = "  1  all\n  2  none\nRestore? [1-2, else 1] ";
         assert_eq!((choice, shown.as_str()), (Some(1), expected));
+        assert_eq!(asked("\n", |ui| ui.choose("Restore?", &["all", "none"], 0)).0, Some(0));
+    }
+
+    #[test]
+    fn a_reply_that_is_none_of_the_choices_chooses_nothing() {
+        for reply in ["", "q\n", "0\n", "3\n", "-1\n", "all\n", "9\n2\n"] {
+            let choice = asked(reply, |ui| ui.choose("Restore?", &["all", "none"], 0)).0;
+            assert_eq!(choice, None, "{reply:?}");
+        }
     }
 
     #[test]
