@@ -2,12 +2,18 @@
 
 mod git_remote;
 mod github;
+mod visibility;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
 
 pub use self::git_remote::{Look, clone_into, join, transport_name};
-pub use self::github::{Exposure, usable_account};
+pub use self::github::usable_repository;
+use self::visibility::Readers;
+pub use self::visibility::{AllowPublic, GithubState, Visibility, check as check_visibility};
+use crate::env::Env;
 use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
 use crate::repository::settings::{self, Mode};
@@ -61,10 +67,10 @@ impl Push {
 pub enum Destination {
     /// Nowhere else.
     Local,
-    /// A private repository in the user's GitHub account.
-    Github(Exposure),
+    /// A repository in the user's GitHub account, private unless others are allowed.
+    Github(AllowPublic),
     /// Any git remote.
-    Git(Address),
+    Git(Address, AllowPublic),
 }
 
 impl Destination {
@@ -72,8 +78,8 @@ impl Destination {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] where it is no address.
-    pub fn git(url: &str) -> Result<Self> {
-        Address::new(url).map(Self::Git)
+    pub fn git(url: &str, allow: AllowPublic) -> Result<Self> {
+        Ok(Self::Git(Address::new(url)?, allow))
     }
 }
 
@@ -84,10 +90,11 @@ impl Destination {
 pub fn destination(repository: &Repository) -> Result<Option<Destination>> {
     let vault = &repository.vault;
     let Some(url) = vault.remote_url()? else { return Ok(None) };
+    let allow = visibility::consent(vault)?;
     Ok(match settings::mode(vault)? {
         Mode::Local => None,
-        Mode::Github => Some(Destination::Github(Exposure::Refused)),
-        Mode::Git => Some(Destination::git(&url)?),
+        Mode::Github => Some(Destination::Github(allow)),
+        Mode::Git => Some(Destination::git(&url, allow)?),
     })
 }
 
@@ -99,10 +106,34 @@ pub fn has_copy(repository: &Repository) -> Result<bool> {
     Ok(settings::mode(&repository.vault)? != Mode::Local)
 }
 
-/// A remote that was tried and can be sent to.
-pub struct Tried {
+/// A remote and all that is set along with it.
+struct Place {
     mode: Mode,
     address: Address,
+    /// The credential helper that lets git in, where one is asked for.
+    helper: Option<String>,
+    /// Who can read it, for a repository at GitHub.
+    readers: Option<Readers>,
+    allow: AllowPublic,
+    /// The `gh` that found it.
+    gh: Option<PathBuf>,
+}
+
+impl Place {
+    /// An address that the user gave; one at GitHub is refused where `gh` tells that others can read it.
+    fn of_address(address: &Address, allow: AllowPublic, env: &Env) -> Result<Self> {
+        let readers = visibility::of_address(address, env)?;
+        if let Some(readers) = &readers {
+            readers.check(allow)?;
+        }
+        let (address, mode) = (address.clone(), Mode::Git);
+        Ok(Self { mode, address, helper: None, readers, allow, gh: None })
+    }
+}
+
+/// A remote that was tried and can be sent to.
+pub struct Tried {
+    place: Place,
     /// What it has.
     pub look: Look,
 }
@@ -117,21 +148,18 @@ pub fn try_out(
     destination: &Destination,
     progress: &dyn Progress,
 ) -> Result<Option<Tried>> {
-    let (mode, address, helper) = match destination {
-        Destination::Local => return Ok(None),
-        Destination::Git(address) => (Mode::Git, address.clone(), None),
-        Destination::Github(exposure) => {
-            let place = github::place(repository.env(), *exposure)?;
-            (Mode::Github, place.address, place.helper)
-        }
-    };
     let vault = &repository.vault;
     let before = vault.credential_helper(github::URL)?;
-    if helper.is_some() {
-        vault.set_credential_helper(github::URL, helper.as_deref())?;
+    let place = match destination {
+        Destination::Local => return Ok(None),
+        Destination::Git(address, allow) => Place::of_address(address, *allow, repository.env())?,
+        Destination::Github(allow) => github::place(repository.env(), *allow)?,
+    };
+    if place.helper.is_some() {
+        vault.set_credential_helper(github::URL, place.helper.as_deref())?;
     }
-    match git_remote::try_out(repository, &address, progress) {
-        Ok(look) => Ok(Some(Tried { mode, address, look })),
+    match git_remote::try_out(repository, &place.address, progress) {
+        Ok(look) => Ok(Some(Tried { place, look })),
         Err(error) => {
             vault.set_credential_helper(github::URL, before.as_deref())?;
             Err(error)
@@ -145,16 +173,17 @@ pub fn try_out(
 /// Where git's settings cannot be written.
 pub fn settle(repository: &Repository, tried: Option<&Tried>) -> Result<()> {
     let vault = &repository.vault;
-    match tried {
-        Some(tried) => {
-            vault.set_remote_url(Some(tried.address.as_str()))?;
-            settings::set_mode(vault, tried.mode)
-        }
-        None => {
-            settings::set_mode(vault, Mode::Local)?;
-            vault.set_remote_url(None)
-        }
+    let Some(Tried { place, .. }) = tried else {
+        settings::set_mode(vault, Mode::Local)?;
+        vault.set_remote_url(None)?;
+        return visibility::settle(vault, None, AllowPublic::No);
+    };
+    vault.set_remote_url(Some(place.address.as_str()))?;
+    settings::set_mode(vault, place.mode)?;
+    if let Some(program) = place.gh.as_deref().and_then(Path::to_str) {
+        vault.set_setting(github::PROGRAM, program)?;
     }
+    visibility::settle(vault, place.readers.as_ref(), place.allow)
 }
 
 /// Tries a destination, and only then sends copies there, from now on and at once.

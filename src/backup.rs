@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::backend::{self, Push};
 use crate::error::{ErrorKind, kind};
 use crate::progress::Progress;
-use crate::repository::{Repository, heal, migrate};
+use crate::repository::{Repository, heal, migrate, settings};
 use crate::scan::Scanned;
 use crate::source::{Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
@@ -32,6 +32,8 @@ pub struct BackupOutcome {
     pub pushed: bool,
     /// Elsewhere.
     pub push: Push,
+    /// The remote, without what is secret in its address; `None` in local mode.
+    pub remote: Option<String>,
     /// The share of the backup that was proven along with it; nothing where that was not its turn.
     pub proof: Option<Today>,
     /// What looks like a secret, where that was asked for.
@@ -62,6 +64,7 @@ pub fn run(
         sync,
         pushed: push.is_pushed(),
         push,
+        remote: settings::shown_remote(&repository.vault)?,
         proof: None,
         scan: None,
         duration_ms,

@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// A remote or its host does not take what it is given.
     Refused,
+    /// Others can read the remote repository, and the user has not accepted that.
+    PublicRepository,
     /// Stopped by the user.
     Interrupted,
 }
@@ -46,7 +48,8 @@ impl ErrorKind {
             | Self::Exists
             | Self::Unreachable
             | Self::Unauthorized
-            | Self::Refused => 1,
+            | Self::Refused
+            | Self::PublicRepository => 1,
             Self::Usage => 2,
             Self::NoRepository => 10,
             Self::Locked => 11,

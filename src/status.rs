@@ -6,6 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
+use crate::backend::{self, GithubState};
 use crate::fs::read_if_exists;
 use crate::progress::Silent;
 use crate::repository::Repository;
@@ -90,6 +91,8 @@ pub struct Status {
     pub at_risk: AtRisk,
     /// The copy elsewhere.
     pub push: Copy,
+    /// Who can read the remote; `None` where that is not at GitHub.
+    pub github: Option<GithubState>,
     /// Bytes of the whole git repository here.
     pub repository_bytes: u64,
     /// A backup was made here, and git knows of none.
@@ -237,6 +240,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         at_risk: at_risk(&prepared, roots, repository.env().now()),
         machines: manifest.machines.unwrap_or_default(),
         push: Copy::of(repository, manifest.last_push)?,
+        github: backend::check_visibility(repository)?,
         repository_bytes: repository.vault.pack_bytes()?,
         has_lost_history: repository.lost_its_history()?,
         ..Status::default()
@@ -358,7 +362,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     found.extend(overdue(status, now).map(|text| (Health::Overdue, text)));
     let Scheduled { frequency, state, .. } = &status.scheduled;
     found.extend(schedule::problem(*frequency, state).map(|text| (Health::NotScheduled, text)));
-    if let Some(text) = not_pushed(&status.push) {
+    if let Some(text) = open_to_others(status).or_else(|| not_pushed(&status.push)) {
         found.push((Health::NotPushed, text));
     }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
@@ -394,6 +398,13 @@ fn overdue(status: &Status, now: DateTime<Utc>) -> Option<String> {
         days => format!("{days} days"),
     };
     Some(format!("{pending} new or changed, and no backup for {passed}; run `claude-backup sync`"))
+}
+
+/// Others can read the remote, so nothing is pushed.
+fn open_to_others(status: &Status) -> Option<String> {
+    let refusal = status.github.as_ref()?.refusal()?;
+    let hint = refusal.hint.as_deref().unwrap_or_default();
+    Some(format!("{refusal}, so nothing is pushed; {hint}"))
 }
 
 fn not_pushed(copy: &Copy) -> Option<String> {

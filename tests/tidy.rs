@@ -26,7 +26,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config_archive", &["profile", "repository", "restore", "secrets", "source"]),
     ("scan", &["repository", "secrets", "source"]),
     ("schedule", &["repository"]),
-    ("status", &["repository", "scan", "schedule", "session", "source", "sync", "verify"]),
+    (
+        "status",
+        &["backend", "repository", "scan", "schedule", "session", "source", "sync", "verify"],
+    ),
     ("backend", &["repository", "vault", "sync"]),
     ("backup", &["backend", "scan", "sync", "repository", "source", "verify"]),
     ("verify", &["repository", "archive", "session", "source", "restore", "sync", "vault"]),

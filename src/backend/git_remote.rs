@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Push;
+use super::{Push, visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
@@ -130,7 +130,11 @@ pub(super) fn publish(repository: &mut Repository, progress: &dyn Progress) -> R
     let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
     let transport = transport(&vault, &env);
     let name = transport.as_ref().map(|transport| transport.name()).unwrap_or_default();
-    let push = match transport.and_then(|transport| exchange(repository, &*transport, progress)) {
+    let pushed = transport.and_then(|transport| {
+        visibility::check_before_push(repository)?;
+        exchange(repository, &*transport, progress)
+    });
+    let push = match pushed {
         Ok(push) => push,
         Err(error) if kind(&error) == ErrorKind::Interrupted => return Err(error),
         Err(error) => Push::failed(&error),

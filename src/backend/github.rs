@@ -8,42 +8,31 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::Place;
+use super::visibility::{AllowPublic, Readers, Visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
+use crate::repository::settings::Mode;
 use crate::vault::transport::Address;
 
 /// The repository's name in the user's account.
 const REPOSITORY: &str = "claude-backup-data";
 const HOST: &str = "github.com";
+/// The names by which git reaches it.
+const HOSTS: [&str; 3] = [HOST, "www.github.com", "ssh.github.com"];
+/// The setting that names the `gh` that set the remote.
+pub(super) const PROGRAM: &str = "gh";
 /// What credentials are asked for.
 pub(super) const URL: &str = "https://github.com";
 const DESCRIPTION: &str = "Backup of Claude Code sessions, made by claude-backup";
 /// The first version whose `repo view` tells the visibility and the account as JSON.
 const OLDEST: (u32, u32) = (2, 0);
 
-/// What to do about a repository that everybody can read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exposure {
-    /// Refuse it.
-    #[default]
-    Refused,
-    /// The user wants it so.
-    Accepted,
-}
-
 /// The `gh` program of this machine.
-struct Gh<'a> {
+pub(super) struct Gh<'a> {
     program: PathBuf,
     env: &'a Env,
-}
-
-/// Where a user's backup is at GitHub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Its address, by the protocol that the user chose in `gh`.
-    pub address: Address,
-    /// The credential helper that lets git in, where the protocol asks for one.
-    pub helper: Option<String>,
 }
 
 /// What `gh repo view` tells.
@@ -55,36 +44,71 @@ struct View {
     ssh_url: String,
 }
 
+/// The repository that an address at GitHub names, `owner/name`; `None` for another host.
+pub(super) fn name_of(address: &Address) -> Option<String> {
+    let (host, path) = address.host_and_path()?;
+    if !HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let path = path.trim_matches('/');
+    let mut parts = path.strip_suffix(".git").unwrap_or(path).split('/');
+    let (owner, name) = (parts.next()?, parts.next()?);
+    let is_name = |part: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !part.is_empty() && !part.starts_with('-') && part.chars().all(is_plain)
+    };
+    (parts.next().is_none() && is_name(owner) && is_name(name)).then(|| format!("{owner}/{name}"))
+}
+
+/// The repository that an account keeps its backup in.
+pub(super) fn default_name(account: &str) -> String {
+    format!("{account}/{REPOSITORY}")
+}
+
 /// Finds or makes the user's data repository.
 ///
 /// # Errors
 /// Where `gh` is not there, too old or not logged in; as [`Gh::repository`].
-pub(super) fn place(env: &Env, exposure: Exposure) -> Result<Place> {
+pub(super) fn place(env: &Env, allow: AllowPublic) -> Result<Place> {
     let gh = Gh::find(env).ok_or_else(|| {
         Failure::new(ErrorKind::Failed, "the GitHub backend needs the program `gh`")
             .hint("install it (https://cli.github.com) and run `gh auth login`, or use `--backend git --remote URL`")
     })?;
-    gh.repository(&gh.account()?, exposure)
+    gh.repository(&gh.account()?, allow)
 }
 
-/// The GitHub account that could be used without asking for anything.
+/// The GitHub repository that could be used without asking for anything, `owner/name`.
 #[must_use]
-pub fn usable_account(env: &Env) -> Option<String> {
-    Gh::find(env)?.account().ok()
+pub fn usable_repository(env: &Env) -> Option<String> {
+    Gh::find(env)?.account().ok().map(|account| default_name(&account))
 }
 
 impl<'a> Gh<'a> {
     /// The program on `PATH`, whether usable or not.
     #[must_use]
-    fn find(env: &'a Env) -> Option<Self> {
+    pub(super) fn find(env: &'a Env) -> Option<Self> {
         env.programs("gh").next().map(|program| Self { program, env })
+    }
+
+    /// The same; else the one that set the remote, which a timer's `PATH` may not have.
+    ///
+    /// # Errors
+    /// Where git's settings cannot be read.
+    pub(super) fn of(repository: &'a Repository) -> Result<Option<Self>> {
+        let env = repository.env();
+        if let Some(found) = Self::find(env) {
+            return Ok(Some(found));
+        }
+        let program = repository.vault.setting(PROGRAM)?.map(PathBuf::from);
+        let program = program.filter(|path| path.is_absolute() && path.is_file());
+        Ok(program.map(|program| Self { program, env }))
     }
 
     /// Checks version and login, and tells whose account it is.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthorized`] where nobody is logged in; where `gh` is too old.
-    fn account(&self) -> Result<String> {
+    pub(super) fn account(&self) -> Result<String> {
         self.check_version()?;
         let status = self.run(&["auth", "status", "--hostname", HOST])?;
         if !status.status.success() {
@@ -102,13 +126,22 @@ impl<'a> Gh<'a> {
         Ok(login)
     }
 
+    /// Who can read a repository.
+    ///
+    /// # Errors
+    /// Where GitHub cannot be asked, or shows no such repository.
+    pub(super) fn visibility(&self, name: &str) -> Result<Visibility> {
+        let view = self.view(name)?.with_context(|| format!("GitHub shows no `{name}`"))?;
+        Ok(Visibility::parse(&view.visibility))
+    }
+
     /// Finds the account's data repository, or makes it, private.
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] where it is there and not private, unless that is accepted; where `gh`
-    /// cannot make it.
-    fn repository(&self, account: &str, exposure: Exposure) -> Result<Place> {
-        let name = format!("{account}/{REPOSITORY}");
+    /// [`ErrorKind::PublicRepository`] where it is there and not private, unless that is accepted;
+    /// where `gh` cannot make it.
+    fn repository(&self, account: &str, allow: AllowPublic) -> Result<Place> {
+        let name = default_name(account);
         let view = match self.view(&name)? {
             Some(view) => view,
             None => {
@@ -117,19 +150,22 @@ impl<'a> Gh<'a> {
                 view.with_context(|| format!("GitHub does not show `{name}` after making it"))?
             }
         };
-        if view.visibility != "PRIVATE" && exposure == Exposure::Refused {
-            let visibility = view.visibility.to_lowercase();
-            let message = format!("the repository `{name}` is {visibility}: others can read it");
-            return Err(Failure::new(ErrorKind::Refused, message)
-                .hint(format!("make it private with `gh repo edit {name} --visibility private`, or accept it with --yes"))
-                .into());
-        }
+        let visibility = Visibility::parse(&view.visibility);
+        let readers = Readers::at_setup(name, visibility);
+        readers.check(allow)?;
         let by_ssh = self.ask(&["config", "get", "git_protocol", "--host", HOST]);
-        if by_ssh.is_ok_and(|protocol| protocol == "ssh") {
-            return Ok(Place { address: Address::new(&view.ssh_url)?, helper: None });
-        }
-        let address = Address::new(&format!("{}.git", view.url))?;
-        Ok(Place { address, helper: Some(self.helper()) })
+        let (url, helper) = match by_ssh.is_ok_and(|protocol| protocol == "ssh") {
+            true => (view.ssh_url, None),
+            false => (format!("{}.git", view.url), Some(self.helper())),
+        };
+        Ok(Place {
+            mode: Mode::Github,
+            address: Address::new(&url)?,
+            helper,
+            readers: Some(readers),
+            allow,
+            gh: Some(self.program.clone()),
+        })
     }
 
     /// By its whole path: a timer knows few places for programs.
@@ -222,5 +258,30 @@ mod tests {
         assert_eq!(version_of("gh version 2.23.0 (2023-02-08)\nhttps://…"), Some((2, 23)));
         assert_eq!(version_of("gh version 1.9.2"), Some((1, 9)));
         assert_eq!(version_of("gh"), None);
+    }
+
+    #[test]
+    fn a_repository_is_known_by_each_of_its_addresses() {
+        for address in [
+            "https://github.com/octo/data.git",
+            "https://me:token@github.com/octo/data",
+            "https://GitHub.com/octo/data/",
+            "ssh://git@ssh.github.com:443/octo/data.git",
+            "git@github.com:octo/data.git",
+            "git@github.com:/octo/data",
+        ] {
+            let address = Address::new(address).unwrap();
+            assert_eq!(name_of(&address).as_deref(), Some("octo/data"), "{address}");
+        }
+        for address in [
+            "https://github.com.example.org/octo/data",
+            "https://example.org/github.com/octo/data",
+            "https://github.com/octo",
+            "https://github.com/octo/data/more",
+            "https://github.com/--help/data",
+            "/github.com/octo/data",
+        ] {
+            assert_eq!(name_of(&Address::new(address).unwrap()), None, "{address}");
+        }
     }
 }

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
-use crate::backend::{self, Destination, Exposure, Push};
+use super::saved::push_words;
+use crate::backend::{self, AllowPublic, Destination, Push};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
@@ -36,9 +37,12 @@ struct SetArgs {
     /// The git remote, for git
     #[arg(long, value_name = "URL")]
     remote: Option<String>,
-    /// Accept a repository that is not private
+    /// Accept a GitHub repository that others can read
     #[arg(long)]
-    yes: bool,
+    allow_public: bool,
+    /// Do not ask: scripts give it to every command, and this one asks nothing
+    #[arg(long = "yes", hide = true)]
+    _yes: bool,
 }
 
 /// A backend by its word.
@@ -63,10 +67,13 @@ impl BackendName {
     }
 
     /// What a backend's word and the flags beside it mean.
-    pub(super) fn destination(self, remote: Option<&str>, yes: bool) -> Result<Destination> {
-        let exposure = if yes { Exposure::Accepted } else { Exposure::Refused };
+    pub(super) fn destination(
+        self,
+        remote: Option<&str>,
+        allow: AllowPublic,
+    ) -> Result<Destination> {
         match (self, remote) {
-            (Self::Git, Some(url)) => Destination::git(url),
+            (Self::Git, Some(url)) => Destination::git(url, allow),
             (Self::Git, None) => Err(Failure::new(ErrorKind::Usage, "git needs --remote URL")
                 .hint("name the remote: `--remote git@host:me/backup.git`")
                 .into()),
@@ -74,7 +81,7 @@ impl BackendName {
                 .hint("leave --remote out, or choose git")
                 .into()),
             (Self::Local, None) => Ok(Destination::Local),
-            (Self::Github, None) => Ok(Destination::Github(exposure)),
+            (Self::Github, None) => Ok(Destination::Github(allow)),
         }
     }
 }
@@ -96,7 +103,7 @@ impl BackendArgs {
 }
 
 fn set(args: &SetArgs, context: &mut Context<'_>) -> Result<u8> {
-    let destination = args.backend.destination(args.remote.as_deref(), args.yes)?;
+    let destination = args.backend.destination(args.remote.as_deref(), args.allow_public.into())?;
     let mut repository = Repository::open(&context.backup_dir, context.env)?;
     let _lock = repository.lock("backend set")?;
     let progress = context.ui.progress();
@@ -131,14 +138,9 @@ impl BackendReport {
 impl Report for BackendReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         match (&self.remote, &self.push) {
-            (None, _) => page.mark(Mark::Good, "Copies stay on this machine")?,
-            (Some(remote), Some(Push::Failed { error, .. })) => {
-                page.mark(Mark::Bad, format!("Copies go to {remote}, but not yet: {error}"))?;
-            }
-            (Some(remote), Some(Push::Pushed)) => {
-                page.mark(Mark::Good, format!("Copies go to {remote}; it has everything now"))?;
-            }
-            (Some(remote), _) => page.mark(Mark::Good, format!("Copies go to {remote}"))?,
+            (None, _) => page.mark(Mark::Good, "No remote: the backup is only on this machine")?,
+            (Some(remote), Some(push)) => push_words(page, push, Some(remote))?,
+            (Some(remote), None) => page.mark(Mark::Good, format!("The remote is {remote}"))?,
         }
         page.blank()?;
         let mut fields = vec![("backend", Span::plain(self.mode.as_str()))];

@@ -27,7 +27,7 @@ use crate::ui::{Answer, Mark, Page, Report, Span};
 /// Start backing up this machine
 #[derive(Args, Clone, Debug, Default)]
 pub struct InitArgs {
-    /// Where copies go; without it GitHub, where `gh` is logged in, else this machine only
+    /// Where to keep a copy [default: GitHub if `gh` is logged in and you agree, else this machine only]
     #[arg(long, value_name = "BACKEND")]
     backend: Option<BackendName>,
     /// The same as --backend local
@@ -48,9 +48,12 @@ pub struct InitArgs {
     /// What to give back of a backup that is there already
     #[arg(long, value_name = "WHAT")]
     restore: Option<Wish>,
-    /// Ask nothing; accept a GitHub repository that is not private
+    /// Do not ask: push to a private GitHub repository if `gh` is logged in, and back up daily
     #[arg(long)]
     yes: bool,
+    /// Accept a GitHub repository that others can read
+    #[arg(long, conflicts_with = "local")]
+    allow_public: bool,
 }
 
 /// What is given back at once.
@@ -117,7 +120,7 @@ impl InitArgs {
         })
     }
 
-    /// Where copies shall go: what the flags say, else GitHub where it can be used, else nowhere.
+    /// Where copies go: as the flags say, else to GitHub where that is agreed to, else nowhere.
     /// An existing backup keeps what it has.
     /// One that was only begun goes on with what it was begun with.
     fn destination(
@@ -138,23 +141,27 @@ impl InitArgs {
             };
         }
         if let Some(name) = named {
-            return name.destination(self.remote.as_deref(), self.yes).map(Some);
+            return name.destination(self.remote.as_deref(), self.allow_public.into()).map(Some);
         }
         if begun.is_some() {
             return Ok(begun);
         }
-        let Some(account) = backend::usable_account(context.env) else {
-            return Ok(Some(Destination::Local));
+        let agreed = match self.yes || context.ui.can_ask() {
+            true => self.agrees_to_github(context),
+            // What leaves this machine needs a yes; nobody here can give it.
+            false => false,
         };
-        let question = format!("Keep a private copy at GitHub, in the account {account}?");
-        let answer = match self.yes {
-            true => None,
-            false => context.ui.ask(&question, Answer::Yes),
-        };
-        Ok(Some(match answer {
-            Some(Answer::No) => Destination::Local,
-            Some(Answer::Yes) | None => BackendName::Github.destination(None, self.yes)?,
+        Ok(Some(match agreed {
+            true => Destination::Github(self.allow_public.into()),
+            false => Destination::Local,
         }))
+    }
+
+    /// True where `gh` is logged in, and `--yes` or an answer accepts a repository there.
+    fn agrees_to_github(&self, context: &mut Context<'_>) -> bool {
+        let Some(repository) = backend::usable_repository(context.env) else { return false };
+        let question = format!("Push a copy to a private GitHub repository ({repository})?");
+        self.yes || context.ui.ask(&question, Answer::Yes) == Some(Answer::Yes)
     }
 
     /// An existing backup stays where it is; another wish is a job for `backend set`.
@@ -380,12 +387,17 @@ impl Report for InitReport {
             None | Some(Frequency::Off) => "claude-backup schedule daily",
             Some(frequency) => frequency.words(),
         };
-        page.fields(&[
+        let mut fields = vec![
             ("automatically", Span::plain(automatically)),
             ("save again", Span::plain("claude-backup sync")),
             ("look", Span::plain("claude-backup status")),
             ("get back", Span::plain("claude-backup restore")),
-        ])
+        ];
+        if self.mode == Mode::Local {
+            let command = "claude-backup backend set github (or: git --remote URL)";
+            fields.push(("add a remote", Span::plain(command)));
+        }
+        page.fields(&fields)
     }
 
     fn is_news(&self) -> bool {

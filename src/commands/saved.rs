@@ -25,12 +25,6 @@ impl Saved {
         if stored == 0 {
             return match outcome.total_sessions {
                 0 => "Nothing new; there are no sessions yet".into(),
-                saved if self.0.pushed => {
-                    format!(
-                        "Nothing new here; {} saved, and what was owed is sent",
-                        count(saved, "session")
-                    )
-                }
                 saved => format!("Nothing new; {} saved", count(saved, "session")),
             };
         }
@@ -45,8 +39,7 @@ impl Saved {
             .filter(|(number, _)| *number > 0)
             .map(|(number, noun)| count(number, noun))
             .collect();
-        let sent = if self.0.pushed { ", sent" } else { "" };
-        format!("Saved {} ({} stored{sent})", parts.join(", "), size(outcome.bytes_stored))
+        format!("Saved {} ({} stored)", parts.join(", "), size(outcome.bytes_stored))
     }
 
     /// Nobody wonders where less than a tenth of a second went.
@@ -93,6 +86,24 @@ impl Saved {
             "{gone} gone at the source; the backup keeps them, and this brings them back: claude-backup restore --gone"
         );
         page.mark(Mark::Warn, text)
+    }
+}
+
+/// Names the remote and what became of the push.
+pub(super) fn push_words(page: &mut Page<'_>, push: &Push, remote: Option<&str>) -> io::Result<()> {
+    let remote = remote.unwrap_or("the remote");
+    match push {
+        Push::Pushed => page.mark(Mark::Good, format!("Pushed to {remote}")),
+        Push::UpToDate => page.mark(Mark::Good, format!("Up to date: {remote}")),
+        Push::Failed { error, hint, said, .. } => {
+            let text = format!("Saved locally, but the push to {remote} failed: {error}");
+            page.mark(Mark::Bad, text)?;
+            for line in said.iter().chain(hint) {
+                page.line(format!("  {line}"))?;
+            }
+            Ok(())
+        }
+        Push::NotConfigured | Push::Later => Ok(()),
     }
 }
 
@@ -143,13 +154,7 @@ impl Report for Saved {
         for problem in self.0.proof.iter().flat_map(|today| &today.problems) {
             super::verify::problem_words(page, problem)?;
         }
-        if let Push::Failed { error, hint, said, .. } = &self.0.push {
-            page.mark(Mark::Bad, format!("saved here, but not sent: {error}"))?;
-            for line in said.iter().chain(hint) {
-                page.line(format!("  {line}"))?;
-            }
-        }
-        Ok(())
+        push_words(page, &self.0.push, self.0.remote.as_deref())
     }
 
     /// A loss is told in any manner: it is told only once.

@@ -61,7 +61,7 @@ impl StatusReport {
             ("machine", Span::plain(format!("{} ({})", status.machine_slug, status.machine))),
             ("kept in", Span::plain(format!("{dir} ({})", status.mode))),
         ];
-        fields.extend(status.repo.as_ref().map(|url| ("remote", Span::plain(url))));
+        fields.extend(self.remote().map(|remote| ("remote", Span::plain(remote))));
         fields.extend(self.copy().map(|copy| ("copy", Span::plain(copy))));
         fields.push(("schedule", Span::plain(self.schedule())));
         let sessions = count(status.sessions.files, "session");
@@ -105,6 +105,15 @@ impl StatusReport {
 }
 
 impl StatusReport {
+    /// Where copies go, and who can read them there.
+    fn remote(&self) -> Option<String> {
+        let url = self.status.repo.as_ref()?;
+        Some(match &self.status.github {
+            Some(github) => format!("{url} ({})", github.words()),
+            None => url.clone(),
+        })
+    }
+
     /// How many sessions came back on trial, and when the first of those was tried.
     fn proof(&self) -> Option<String> {
         let proof = self.status.proof.as_ref()?;

@@ -49,6 +49,9 @@ impl VerifyArgs {
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));
         let progress = context.ui.progress();
+        if self.from_remote {
+            warn_of_readers(&repository)?;
+        }
         let folder = repository.scratch_folder("clone")?;
         let clone = || backend::clone_into(&repository, folder.path(), &*progress);
         let copy = self.from_remote.then(clone).transpose()?;
@@ -77,6 +80,16 @@ impl VerifyArgs {
             (false, false) => Depth::Structure,
         }
     }
+}
+
+/// Warns where others can read the remote that is verified.
+fn warn_of_readers(repository: &Repository) -> Result<()> {
+    let github = backend::check_visibility(repository)?;
+    if let Some(refusal) = github.and_then(|github| github.refusal()) {
+        let hint = refusal.hint.as_deref().unwrap_or_default();
+        repository.warn(format!("{refusal}; {hint}"));
+    }
+    Ok(())
 }
 
 #[derive(Debug, Serialize)]

@@ -16,6 +16,7 @@ mod crash_remote;
 mod daily_proof;
 mod fixture;
 mod git_settings;
+mod github;
 mod help;
 mod init;
 mod json;

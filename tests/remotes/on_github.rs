@@ -16,6 +16,7 @@ with_both_transports!(
     a_repository_that_cannot_be_made_is_told_and_leaves_nothing,
     a_backup_that_stayed_here_goes_to_github_later,
     who_uses_ssh_with_github_goes_on_with_it,
+    an_address_at_github_is_checked_as_well,
 );
 
 const URL: &str = "https://github.com/octo/claude-backup-data.git";
@@ -24,7 +25,7 @@ fn a_private_repository_is_made_and_the_next_machine_finds_it(transport: Transpo
     let gh = Gh::new();
     let (anna, bert) = (gh.machine(transport), gh.machine(transport));
     live_on(&anna, "anna");
-    let begun = anna.json(&["init", "--machine", "anna"]);
+    let begun = anna.json(&["init", "--yes", "--no-schedule", "--machine", "anna"]);
     assert_eq!((&begun["mode"], &begun["joined"]), (&json!("github"), &json!(false)));
     assert_eq!(push_state(&begun["sync"]), "pushed");
     let joined =
@@ -36,7 +37,7 @@ fn a_private_repository_is_made_and_the_next_machine_finds_it(transport: Transpo
     anna.append_session("-home-dev-anna", "anna-session-one", 12..13);
     let before = gh.calls("");
     assert_eq!(push_state(&anna.sync()), "pushed");
-    assert_eq!(gh.calls(""), before, "once found, gh is not asked again");
+    assert_eq!(gh.calls(""), before, "status has asked today who can read it");
     gh.bare().assert_whole();
 }
 
@@ -55,11 +56,12 @@ fn a_repository_that_others_can_read_is_refused_unless_wanted(transport: Transpo
         let machine = gh.machine(transport);
         live_on(&machine, "anna");
         let error = machine.error(&["init", "--backend", "github"]);
-        assert_eq!(error["code"], "refused", "{error}");
-        assert!(tells(&error["error"], &[visibility]) && tells(&error["hint"], &["--yes"]));
+        assert_eq!(error["code"], "public-repository", "{error}");
+        let is_told = tells(&error["error"], &[&visibility.to_lowercase()]);
+        assert!(is_told && tells(&error["hint"], &["--allow-public"]), "{error}");
         assert!(!machine.backup("").exists());
         assert_eq!(gh.bare().references(), "");
-        machine.json(&["init", "--backend", "github", "--yes"]);
+        machine.json(&["init", "--backend", "github", "--allow-public"]);
         assert_eq!(gh.bare().tip(), machine.git(&["rev-parse", "HEAD"]).trim());
     }
 }
@@ -132,4 +134,22 @@ fn who_uses_ssh_with_github_goes_on_with_it(transport: Transport) {
     machine.json(&["init", "--backend", "github"]);
     assert_eq!(machine.status()["repo"], "git@github.com:octo/claude-backup-data.git");
     assert_eq!(gh.bare().tip(), machine.git(&["rev-parse", "HEAD"]).trim());
+}
+
+fn an_address_at_github_is_checked_as_well(transport: Transport) {
+    for address in [URL, "git@github.com:octo/claude-backup-data.git"] {
+        let gh = Gh::new().with_repository("PUBLIC");
+        let machine = gh.machine(transport);
+        live_on(&machine, "anna");
+        let words = ["init", "--backend", "git", "--remote", address];
+        assert_eq!(machine.error(&words)["code"], "public-repository");
+        assert_eq!(gh.bare().references(), "");
+        machine.json(&[&words[..], &["--allow-public"]].concat());
+        assert_eq!(machine.status()["github"]["allowPublic"], true);
+        machine.git(&["config", "--unset", "claude-backup.allowPublic"]);
+        machine.append_session("-home-dev-anna", "anna-session-one", 12..13);
+        assert_eq!(machine.sync_unsent()["push"]["code"], "public-repository");
+        gh.note("visibility", "PRIVATE");
+        assert_eq!(push_state(&machine.sync()), "pushed");
+    }
 }

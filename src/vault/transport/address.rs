@@ -53,6 +53,17 @@ impl Address {
         (!before_slash.contains(':')).then(|| PathBuf::from(&self.0))
     }
 
+    /// The host, without user and port, and the path there; `None` for a place in the file system.
+    #[must_use]
+    pub fn host_and_path(&self) -> Option<(String, &str)> {
+        let host = self.host()?;
+        let path = match self.0.split_once("://") {
+            Some((_, rest)) => &rest[authority(rest).len()..],
+            None => self.0.split_once(':')?.1,
+        };
+        Some((host, path))
+    }
+
     /// The host that is asked, without user and port; nothing for a place in the file system.
     pub(super) fn host(&self) -> Option<String> {
         let (host, _) = host_and_port(self.place()?);
