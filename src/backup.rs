@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, kind};
 use crate::progress::Progress;
 use crate::repository::{Repository, heal, migrate, settings};
 use crate::scan::Scanned;
-use crate::source::{Roots, Scope};
+use crate::source::{self, Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
 use crate::verify::Today;
 
@@ -146,6 +146,7 @@ fn save(
         heal::everything(repository)?;
         sync::forget_checkpoints(repository)?;
     }
+    source::settings::warnings(roots).into_iter().for_each(|warning| repository.warn(warning));
     let mut prepared = sync::plan(repository, roots, scope, reading, progress)?;
     let lost = adopted.lost(&prepared.listing);
     prepared.listing.unreadable.extend(lost);

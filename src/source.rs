@@ -10,6 +10,7 @@ mod ends;
 pub(crate) mod fuzzing;
 mod pattern;
 mod roots;
+pub mod settings;
 mod status_line;
 #[cfg(test)]
 mod tests;

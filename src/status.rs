@@ -7,7 +7,6 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use crate::backend::{self, GithubState};
-use crate::fs::read_if_exists;
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
@@ -19,7 +18,7 @@ use crate::repository::settings;
 use crate::scan::{self, LastScan};
 use crate::schedule::{self, Frequency, Scheduled, Schedulers, State};
 use crate::session::MachineSlug;
-use crate::source::{Kind, Roots, Scope, SourceFile};
+use crate::source::{self, Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 use crate::verify::Receipts;
 
@@ -249,6 +248,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
     if status.push.state != CopyState::NotConfigured {
         status.warnings.extend(repository.sizes.warning(status.repository_bytes));
     }
+    status.warnings.extend(source::settings::warnings(roots));
     let met = repository.take_warnings().into_iter();
     status.warnings.extend(met.filter(|warning| warning != LOST_HISTORY));
     Ok(status)
@@ -322,10 +322,9 @@ fn at_risk(prepared: &Prepared, roots: &Roots, now: DateTime<Utc>) -> AtRisk {
 
 /// `cleanupPeriodDays` of the settings.
 fn cleanup_days(roots: &Roots) -> i64 {
-    let settings = roots.primary().join("settings.json");
-    let text = read_if_exists(&settings).ok().flatten().unwrap_or_default();
-    let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    value["cleanupPeriodDays"].as_i64().filter(|days| *days > 0).unwrap_or(DEFAULT_CLEANUP_DAYS)
+    let settings = source::settings::read(&roots.primary().join("settings.json")).ok().flatten();
+    let days = settings.and_then(|settings| settings["cleanupPeriodDays"].as_i64());
+    days.filter(|days| *days > 0).unwrap_or(DEFAULT_CLEANUP_DAYS)
 }
 
 fn judge(status: &mut Status, now: DateTime<Utc>) {

@@ -2,9 +2,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Settings are some kilobytes; what is larger is no settings file.
-const MAX_SETTINGS: u64 = 4 << 20;
-
 /// How a command may spell the Claude home and the user's home.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spellings<'a> {
@@ -14,14 +11,6 @@ pub(super) struct Spellings<'a> {
     pub(super) real_home: &'a Path,
     /// The user's home.
     pub(super) user_home: &'a Path,
-}
-
-/// Reads a settings file; `None` where it is no readable JSON, which is for others to report.
-pub(super) fn read_settings(path: &Path, size: u64) -> Option<serde_json::Value> {
-    if size > MAX_SETTINGS {
-        return None;
-    }
-    serde_json::from_slice(&fs_err::read(path).ok()?).ok()
 }
 
 /// The scripts below the Claude home that `statusLine.command` names, relative to it.

@@ -12,7 +12,7 @@ use super::claude_code::{PROJECTS, Selection, Shelf, is_storage};
 use super::deny::{Ground, is_denied};
 use super::ends::{Ends, Owner, Verdict, may_be_another_disk, resolve};
 use super::status_line::{self, Spellings};
-use super::{Kind, Listing, SkipReason, Skipped, SourceFile, Stat, Unreadable};
+use super::{Kind, Listing, SkipReason, Skipped, SourceFile, Stat, Unreadable, settings};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::is_missing;
 use crate::progress::Progress;
@@ -126,7 +126,8 @@ impl Walk<'_> {
     fn status_line_scripts(&self, listing: &Listing, spellings: Spellings<'_>) -> Listing {
         let settings =
             listing.files.iter().find(|file| file.relative.as_os_str() == "settings.json");
-        let settings = settings.and_then(|f| status_line::read_settings(&f.path, f.stat.size));
+        // Settings that cannot be read are reported by `settings::warnings`.
+        let settings = settings.and_then(|file| settings::read(&file.path).ok().flatten());
         let scripts = settings.map(|s| status_line::scripts(&s, spellings)).unwrap_or_default();
         let top = Folder::top(spellings.real_home.to_path_buf());
         let mut reader = Reader::new(self, &top);

@@ -145,3 +145,31 @@ fn a_pipe_and_a_socket_stop_nothing() {
     sandbox.init().assert_git_clean();
     assert_eq!(sandbox.sync()["totalSessions"], 1);
 }
+
+#[test]
+fn settings_with_a_byte_order_mark_and_windows_line_ends_are_understood() {
+    let sandbox = Sandbox::new();
+    let settings = "\u{feff}{\r\n\"cleanupPeriodDays\": 12,\r\n\"statusLine\": \
+                    {\"type\": \"command\", \"command\": \"~/.claude/bin/line.sh\"}}\r\n";
+    sandbox.write(".claude/settings.json", settings).write(".claude/bin/line.sh", "#!/bin/sh\n");
+    let ran = sandbox.run(&["init", "--backend", "local"]).success();
+    assert!(!ran.both().contains("warning"), "{}", ran.both());
+    assert!(sandbox.stored("config/bin/line.sh").is_file());
+    assert_eq!(sandbox.json(&["status"])["atRisk"]["cleanupDays"], 12);
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_named() {
+    for settings in [&b"{\n  // why\n  \"cleanupPeriodDays\": 12\n}"[..], b"\xff\xfe{\0}\0"] {
+        let sandbox = Sandbox::new();
+        sandbox.write(".claude/settings.json", settings).init();
+        let warning = sandbox.run(&["sync"]).success().talk();
+        let expected = "warning: `[HOME]/.claude/settings.json` is not valid JSON";
+        assert!(warning.starts_with(expected), "{warning}");
+        let status = sandbox.json(&["status"]);
+        let warnings = status["warnings"].as_array().unwrap();
+        let is_named = |text: &serde_json::Value| text.as_str().unwrap().contains("settings.json");
+        assert!(warnings.iter().any(is_named), "{warnings:?}");
+        assert_eq!(status["health"], "ok");
+    }
+}
