@@ -118,9 +118,13 @@ struct GlobalArgs {
 pub fn run<'a>(arguments: &[OsString], env: &'a Env, streams: Streams<'a>) -> u8 {
     match parse(arguments, env) {
         Ok(cli) => {
-            let (backup_dir, claude_dir) = (cli.global.backup_dir(env), cli.global.claude_dir(env));
-            let ui = Ui::new(env, streams, cli.global.manner());
-            cli.run(&mut Context { env, backup_dir, claude_dir, ui })
+            let mut ui = Ui::new(env, streams, cli.global.manner());
+            match cli.global.folders(env) {
+                Ok((backup_dir, claude_dir)) => {
+                    cli.run(&mut Context { env, backup_dir, claude_dir, ui })
+                }
+                Err(error) => end_with(&error, &mut ui),
+            }
         }
         Err(answer) => {
             let ui = &mut Ui::new(env, streams, usage::manner(arguments));
@@ -215,14 +219,21 @@ impl GlobalArgs {
         Manner { format, talk, colour: self.color }
     }
 
-    fn backup_dir(&self, env: &Env) -> PathBuf {
-        let named = self.backup_dir.as_deref();
-        let named = named.or_else(|| env.variable("CLAUDE_BACKUP_DIR").map(Path::new));
-        named.map_or_else(|| env.home.join(".claude-backup"), |path| env.absolute(path))
+    /// Where the backup is, and what `--claude-dir` names.
+    fn folders(&self, env: &Env) -> Result<(PathBuf, Option<PathBuf>)> {
+        let claude_dir = self.claude_dir.as_deref().map(|path| env.absolute(path)).transpose()?;
+        if claude_dir.is_none() {
+            let homes = env.variable("CLAUDE_CONFIG_DIR").unwrap_or_default().to_string_lossy();
+            let mut homes = homes.split(',').map(str::trim).filter(|home| !home.is_empty());
+            homes.try_for_each(|home| env.absolute(Path::new(home)).map(drop))?;
+        }
+        Ok((self.backup_dir(env)?, claude_dir))
     }
 
-    fn claude_dir(&self, env: &Env) -> Option<PathBuf> {
-        self.claude_dir.as_deref().map(|path| env.absolute(path))
+    fn backup_dir(&self, env: &Env) -> Result<PathBuf> {
+        let named = self.backup_dir.as_deref();
+        let named = named.or_else(|| env.variable("CLAUDE_BACKUP_DIR").map(Path::new));
+        named.map_or_else(|| Ok(env.home.join(".claude-backup")), |path| env.absolute(path))
     }
 }
 
@@ -385,7 +396,7 @@ mod tests {
         let (home, env) = sandbox();
         let folder = |env: &Env, words: &[&str]| {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            parse(&words, env).unwrap().global.backup_dir(env)
+            parse(&words, env).unwrap().global.backup_dir(env).unwrap()
         };
         assert_eq!(folder(&env, &[]), home.path().join(".claude-backup"));
         let set = env.with_variable("CLAUDE_BACKUP_DIR", "~/elsewhere");

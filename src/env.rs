@@ -12,13 +12,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{DateTime, FixedOffset, Local, Offset, TimeZone, Utc};
 
+use crate::error::{ErrorKind, Failure};
+
 /// The machine and the process the program runs in.
 #[derive(Clone, Debug)]
 pub struct Env {
     /// The user's home folder.
     pub home: PathBuf,
-    /// The folder that relative arguments are meant from.
-    pub working_dir: PathBuf,
+    /// The folder that relative arguments are meant from; `None` if it was deleted meanwhile.
+    pub working_dir: Option<PathBuf>,
     /// The full host name, for display.
     pub host: String,
     /// The system, which decides what starts programs at their time.
@@ -74,7 +76,7 @@ impl Env {
     /// Reads the process once.
     ///
     /// # Errors
-    /// Where no home folder is known or the working folder is gone.
+    /// If no home folder is known.
     #[expect(clippy::disallowed_methods, reason = "this is the one door to the process")]
     pub fn from_process() -> Result<Self> {
         let variables: BTreeMap<_, _> = std::env::vars_os().collect();
@@ -83,7 +85,7 @@ impl Env {
             .context("no home folder is known; set HOME")?;
         Ok(Self {
             home,
-            working_dir: std::env::current_dir().context("the working folder is gone")?,
+            working_dir: std::env::current_dir().ok(),
             host: hostname::get().map_or_else(|_| String::new(), |h| h.to_string_lossy().into()),
             os: match std::env::consts::OS {
                 "macos" => Os::MacOs,
@@ -105,7 +107,7 @@ impl Env {
     #[must_use]
     pub fn sandbox(home: PathBuf, host: &str, clock: Arc<AtomicI64>) -> Self {
         Self {
-            working_dir: home.clone(),
+            working_dir: Some(home.clone()),
             home,
             host: host.into(),
             os: Os::Other,
@@ -151,12 +153,21 @@ impl Env {
     /// The path from the root: relative ones are below the working folder, `~` is the home.
     ///
     /// A shell leaves the tilde of `--flag=~/x` as it is, and a timer has no shell.
-    #[must_use]
-    pub fn absolute(&self, path: &Path) -> PathBuf {
-        match path.strip_prefix("~") {
-            Ok(below) if below.as_os_str().is_empty() => self.home.clone(),
-            Ok(below) => self.home.join(below),
-            Err(_) => self.working_dir.join(path),
+    ///
+    /// # Errors
+    /// If the path is relative and the working folder was deleted.
+    pub fn absolute(&self, path: &Path) -> Result<PathBuf> {
+        match (path.strip_prefix("~"), &self.working_dir) {
+            (Ok(below), _) if below.as_os_str().is_empty() => Ok(self.home.clone()),
+            (Ok(below), _) => Ok(self.home.join(below)),
+            (Err(_), Some(folder)) => Ok(folder.join(path)),
+            (Err(_), None) if path.is_absolute() => Ok(path.to_path_buf()),
+            (Err(_), None) => {
+                let path = path.display();
+                let message = format!("`{path}` is relative, and the current folder was deleted");
+                let failure = Failure::new(ErrorKind::NotFound, message);
+                Err(failure.hint("cd to an existing folder, or use an absolute path").into())
+            }
         }
     }
 

@@ -31,6 +31,32 @@ fn exit_codes_tell_what_happened() {
     command(home.path()).args(["restore", "nobody"]).assert().code(1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_deleted_working_folder_stops_only_what_needs_it() {
+    let home = tempfile::tempdir().unwrap();
+    let gone = home.path().join("gone");
+    let run = |words: &[&str], code: i32| {
+        std::fs::create_dir(&gone).unwrap();
+        // The shell is in the folder while it is removed.
+        let script = r#"cd gone && rmdir ../gone && exec "$0" "$@""#;
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().env("HOME", home.path()).current_dir(home.path());
+        let program = cargo_bin!("claude-backup");
+        let output = shell.args(["-c", script]).arg(program).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+        said
+    };
+    run(&["init", "--backend", "local"], 0);
+    for words in [&["--version"][..], &["status"], &["sync"], &["restore", "--list"], &["verify"]] {
+        run(words, 0);
+    }
+    let said = run(&["sync", "--claude-dir", "relative"], 1);
+    assert!(said.contains("`relative` is relative, and the current folder was deleted"), "{said}");
+    assert!(said.contains("hint: "), "{said}");
+}
+
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let home = tempfile::tempdir().unwrap();

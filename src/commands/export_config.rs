@@ -1,25 +1,28 @@
 //! `export-config`: the config profile as one file that can be carried.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chrono::NaiveDate;
 use clap::Args;
 use serde::Serialize;
 
 use super::Context;
 use super::secrets::secrets_words;
 use crate::config_archive::{self, Exported, LeftOut};
+use crate::env::Env;
+use crate::error::{ErrorKind, Failure};
 use crate::repository::manifest::size_words;
 use crate::secrets::Secrets;
 use crate::source::{self, Options, Roots, Scope};
-use crate::ui::words::{count, place, size};
+use crate::ui::words::{count, place, shell_word, size};
 use crate::ui::{Mark, Page, Report, Span};
 
-/// Write settings, skills, agents and hooks into one file that can be carried
+/// Export settings, skills, agents and hooks to one file
 #[derive(Args, Clone, Debug)]
 pub struct ExportConfigArgs {
-    /// The file to write; without it `claude-config-DATE.tar.gz` in the home folder
+    /// The file to write, which must not exist yet [default: ~/claude-config-DATE.tar.gz]
     file: Option<PathBuf>,
 }
 
@@ -30,11 +33,7 @@ impl ExportConfigArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
-        let named = self.file.filter(|file| !file.as_os_str().is_empty());
-        let target = named.map_or_else(
-            || env.home.join(format!("claude-config-{}.tar.gz", env.local(env.now()).date_naive())),
-            |file| env.absolute(&file),
-        );
+        let target = self.target(env)?;
         let roots = Roots::find(context.claude_dir.as_deref(), env);
         let options = Options { scope: Scope::ConfigOnly, ..Options::default() };
         let progress = context.ui.progress();
@@ -45,6 +44,36 @@ impl ExportConfigArgs {
         let shown = place(&target, env);
         context.ui.emit(&ExportReport::new(exported, denied, target.display().to_string(), shown))
     }
+
+    /// The file that was named, or the first name of today that is free.
+    fn target(&self, env: &Env) -> Result<PathBuf> {
+        let Some(file) = self.file.as_ref().filter(|file| !file.as_os_str().is_empty()) else {
+            return Ok(free_name(&env.home, env.local(env.now()).date_naive()));
+        };
+        let target = env.absolute(file)?;
+        match target.symlink_metadata() {
+            Ok(found) if found.is_dir() => {
+                Ok(free_name(&target, env.local(env.now()).date_naive()))
+            }
+            Ok(_) => Err(exists(&target)),
+            Err(_) => Ok(target),
+        }
+    }
+}
+
+/// `claude-config-2026-11-20.tar.gz`, or the first of `…-2`, `…-3` that does not exist.
+fn free_name(folder: &Path, date: NaiveDate) -> PathBuf {
+    let numbered = (2..).map(|number: u64| format!("-{number}"));
+    let mut names = std::iter::once(String::new()).chain(numbered);
+    let path = |number: String| folder.join(format!("claude-config-{date}{number}.tar.gz"));
+    let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
+    names.by_ref().map(path).find(is_free).expect("numbers do not end")
+}
+
+fn exists(target: &Path) -> anyhow::Error {
+    let message = format!("`{}` exists already", target.display());
+    let hint = "use another name, or remove the file; without a name, a free one is used";
+    Failure::new(ErrorKind::Exists, message).hint(hint).into()
 }
 
 #[derive(Debug, Serialize)]
@@ -87,9 +116,11 @@ impl Report for ExportReport {
         for LeftOut { path, reason } in &self.left_out {
             page.mark(Mark::Bad, format!("not in it: {path}: {reason}"))?;
         }
-        secrets_words(page, &self.secrets, "take them out before you hand the file on")?;
+        secrets_words(page, &self.secrets, "remove them before you share the file")?;
         page.blank()?;
-        page.fields(&[("bring in", Span::plain("claude-backup import-config FILE --dry-run"))])
+        let file = shell_word(&self.exported.path);
+        let command = format!("claude-backup import-config {file} --dry-run");
+        page.fields(&[("to import", Span::plain(command))])
     }
 
     fn is_news(&self) -> bool {

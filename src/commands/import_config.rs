@@ -37,7 +37,7 @@ impl ImportConfigArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
-        let archive = env.absolute(&self.file);
+        let archive = env.absolute(&self.file)?;
         let home = Roots::find(context.claude_dir.as_deref(), env).primary().to_path_buf();
         let conflict = if self.force { Conflict::Displace } else { Conflict::Keep };
         let checked = config_archive::check(&archive)?;

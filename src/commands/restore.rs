@@ -187,10 +187,10 @@ impl RestoreArgs {
     fn place(&self, context: &Context<'_>) -> Result<Place> {
         let home = home(context);
         if let Some(folder) = &self.to_project {
-            return Ok(Place::Project(Project::of(&home, &context.env.absolute(folder))?));
+            return Ok(Place::Project(Project::of(&home, &context.env.absolute(folder)?)?));
         }
         let Some(path) = &self.to else { return Ok(Place::Home(home)) };
-        let path = context.env.absolute(path);
+        let path = context.env.absolute(path)?;
         let is_file = path.extension().is_some_and(|end| end == "jsonl");
         Ok(if is_file { Place::File(path) } else { Place::Folder(path) })
     }

@@ -9,7 +9,7 @@ use tar::{EntryType, Header};
 
 use super::{LeftOut, mode_of};
 use crate::error::{ErrorKind, Failure};
-use crate::fs::{PRIVATE_FILE, new_beside, persist};
+use crate::fs::{PRIVATE_FILE, new_beside, set_mode};
 use crate::secrets::Secrets;
 use crate::source::{Listing, SourceFile};
 
@@ -26,12 +26,12 @@ pub struct Exported {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Writes the listed files into an archive, which takes its place when it is whole.
+/// Writes the listed files into a new archive, which takes its place when it is whole.
 ///
 /// The same files give the same bytes. The archive is its owner's alone.
 ///
 /// # Errors
-/// Where there is nothing to export, or the archive cannot be written.
+/// If there is nothing to export, the archive exists already, or it cannot be written.
 pub fn export(listing: &Listing, target: &Path) -> Result<Exported> {
     let mut exported = Exported::default();
     let unreadable = listing.unreadable.iter();
@@ -45,6 +45,7 @@ pub fn export(listing: &Listing, target: &Path) -> Result<Exported> {
             .into());
     }
     let mut file = new_beside(target)?;
+    set_mode(file.path(), PRIVATE_FILE)?;
     let writing = || format!("failed to write `{}`", target.display());
     let gzip = GzBuilder::new().write(file.as_file_mut(), Compression::default());
     let mut tar = tar::Builder::new(gzip);
@@ -64,7 +65,8 @@ pub fn export(listing: &Listing, target: &Path) -> Result<Exported> {
     tar.into_inner().and_then(flate2::write::GzEncoder::finish).with_context(writing)?;
     file.as_file().sync_all().with_context(writing)?;
     exported.bytes = file.as_file().metadata().with_context(writing)?.len();
-    persist(file, target, PRIVATE_FILE)?;
+    // It may have come to exist since its name was chosen.
+    file.persist_noclobber(target).map_err(|error| error.error).with_context(writing)?;
     Ok(exported)
 }
 

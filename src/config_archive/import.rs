@@ -181,6 +181,7 @@ mod tests {
         fs_err::write(&path, claude_md).unwrap();
         let stat = Stat::of(&fs_err::metadata(&path).unwrap());
         let file = SourceFile { relative: "CLAUDE.md".into(), path, kind: Kind::Config, stat };
+        let _ = fs_err::remove_file(target);
         export(&Listing { files: vec![file], ..Listing::default() }, target).unwrap();
     }
 

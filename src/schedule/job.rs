@@ -41,7 +41,8 @@ impl Job {
         if backup_dir != env.home.join(".claude-backup") {
             words.extend(["--backup-dir".into(), text(backup_dir)?]);
         }
-        let configured = env.variable("CLAUDE_CONFIG_DIR").map(|dir| env.absolute(Path::new(dir)));
+        let configured = env.variable("CLAUDE_CONFIG_DIR");
+        let configured = configured.map(|dir| env.absolute(Path::new(dir))).transpose()?;
         if let Some(dir) = claude_dir.map(Path::to_owned).or(configured) {
             words.extend(["--claude-dir".into(), text(&dir)?]);
         }

@@ -79,10 +79,8 @@ fn usual(env: &Env) -> Vec<PathBuf> {
 
 /// An absolute path; units and plists hand over a `~` that no shell has replaced.
 fn resolve(path: &OsStr, env: &Env) -> PathBuf {
-    match Path::new(path).strip_prefix("~") {
-        Ok(rest) => env.home.join(rest),
-        Err(_) => env.working_dir.join(path),
-    }
+    // A relative one is refused before any command runs if there is no folder to start from.
+    env.absolute(Path::new(path)).unwrap_or_else(|_| PathBuf::from(path))
 }
 
 /// Drops a home that is another one under a second name.

@@ -90,6 +90,16 @@ pub fn place(path: &std::path::Path, env: &Env) -> String {
     }
 }
 
+/// A word as a shell reads it.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+~@%:,".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// `in …` for what is to come, `… ago` for what was.
 fn around(away: TimeDelta, length: &str) -> String {
     if away > TimeDelta::zero() { format!("in {length}") } else { format!("{length} ago") }

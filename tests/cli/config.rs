@@ -84,7 +84,28 @@ fn a_config_arrives_as_it_left() {
 fn the_same_config_gives_the_same_file() {
     let sandbox = configured();
     let first = std::fs::read(carried(&sandbox)).unwrap();
+    sandbox.remove(FILE);
     assert_eq!(std::fs::read(carried(&sandbox)).unwrap(), first);
+}
+
+#[test]
+fn an_export_overwrites_no_earlier_file() {
+    let sandbox = configured();
+    let path = |file: &serde_json::Value| file["exported"]["path"].as_str().unwrap().to_owned();
+    for name in ["", "-2", "-3"] {
+        let exported = path(&sandbox.json(&["export-config"]));
+        assert!(
+            exported.ends_with(&format!("claude-config-2026-11-20{name}.tar.gz")),
+            "{exported}"
+        );
+    }
+    sandbox.write(FILE, "mine");
+    let error = sandbox.run(&["export-config", FILE, "--json"]).fails(1).json_error();
+    assert_eq!(error["code"], "exists");
+    assert_eq!(std::fs::read(sandbox.home(FILE)).unwrap(), b"mine");
+    std::fs::create_dir(sandbox.home("disk")).unwrap();
+    let exported = path(&sandbox.json(&["export-config", "disk"]));
+    assert!(exported.ends_with("disk/claude-config-2026-11-20.tar.gz"), "{exported}");
 }
 
 #[test]

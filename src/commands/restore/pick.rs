@@ -53,8 +53,10 @@ pub(super) fn pick(repository: &Repository, context: &mut Context<'_>) -> Result
 
 /// Nothing where another one is to be looked at.
 fn decide(session: IndexEntry, context: &mut Context<'_>) -> Option<Picked> {
-    let here = context.env.absolute(Path::new("."));
-    let here = format!("continue it here, in {}", place(&here, context.env));
+    let here = match context.env.absolute(Path::new(".")) {
+        Ok(here) => format!("continue it here, in {}", place(&here, context.env)),
+        Err(error) => format!("continue it here ({error:#})"),
+    };
     let choices = ["give it back to its place", &here, "look at another", "leave"];
     match context.ui.choose("What now?", &choices, 0) {
         Some(0) => Some(Picked::ToItsPlace(session)),

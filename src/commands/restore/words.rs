@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::env::Env;
 use crate::repository::index::IndexEntry;
 use crate::restore::{Place, RestoreOutcome};
-use crate::ui::words::{count, place, size, when};
+use crate::ui::words::{count, place, shell_word, size, when};
 use crate::ui::{Column, Mark, Page, Report, Span, Table};
 
 /// A terminal narrower than this gets a block of lines per session, with its whole id.
@@ -218,7 +218,7 @@ impl Report for OneReport {
             page.line(format!("  taken out of another project: {moved}, all in the backup"))?;
         }
         if let Some(folder) = &self.folder {
-            page.line(format!("  continue it: cd {} && claude --resume {id}", quoted(folder)))?;
+            page.line(format!("  continue it: cd {} && claude --resume {id}", shell_word(folder)))?;
         }
         if self.warns_of_sweep {
             page.mark(Mark::Warn, "with its original time, Claude Code may soon delete it again")?;
@@ -273,15 +273,6 @@ impl Report for AllReport {
 
     fn exit_code(&self) -> u8 {
         u8::from(self.outcome.files.failed > 0)
-    }
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+~@%:,".contains(c);
-    match word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
