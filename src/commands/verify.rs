@@ -1,4 +1,4 @@
-//! `verify`: prove that the backup holds.
+//! `verify`: check the backup, and repair it.
 
 use std::io;
 
@@ -17,22 +17,22 @@ use crate::verify::{self, Depth, Elsewhere, Found, Problem, Repaired, Share, Sub
 /// So many problems are shown to a person; programs get all.
 const MOST_SHOWN: usize = 20;
 
-/// Prove that the backup holds
+/// Check the backup; repair it with --repair
 #[derive(Args, Clone, Debug, Default)]
 pub struct VerifyArgs {
     /// Read every stored byte, here and in git, and compare it with its hash
     #[arg(long)]
     read: bool,
-    /// Give every session back into an empty folder and compare it with the source
+    /// Restore every session into an empty folder and compare it with ~/.claude
     #[arg(long)]
     proof: bool,
-    /// Look at N percent only, other ones each day
+    /// Check a sample of N percent only, another one each day
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     percent: Option<u8>,
-    /// Look at a fresh clone of the copy elsewhere instead
+    /// Check a fresh clone of the remote instead
     #[arg(long, conflicts_with = "repair")]
     from_remote: bool,
-    /// Read everything, and mend what can be mended: from here, from the source, from the copy elsewhere
+    /// Read everything and repair what is damaged: from the backup, from ~/.claude, from the remote
     #[arg(long)]
     repair: bool,
 }
@@ -69,7 +69,14 @@ impl VerifyArgs {
         }
         drop(progress);
         context.warn_of(&repository);
-        context.ui.emit(&VerifyReport { depth: self.depth(), found, repaired })
+        context.ui.emit(&VerifyReport {
+            depth: self.depth(),
+            percent: self.percent,
+            from_remote: self.from_remote,
+            repair: self.repair.then(|| repair_words(repaired.len() as u64, &found)),
+            found,
+            repaired,
+        })
     }
 
     fn depth(&self) -> Depth {
@@ -92,29 +99,65 @@ fn warn_of_readers(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
+fn repair_words(repaired: u64, found: &Found) -> (Mark, String) {
+    match (repaired, found.problems.len()) {
+        (0, 0) => (Mark::Good, "Nothing to repair".to_owned()),
+        (0, _) => (Mark::Bad, "Nothing could be repaired".to_owned()),
+        (repaired, _) => (Mark::Good, format!("{} repaired", count(repaired, "problem"))),
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct VerifyReport {
     #[serde(skip)]
     depth: Depth,
+    #[serde(skip)]
+    percent: Option<u8>,
+    #[serde(skip)]
+    from_remote: bool,
+    /// The line about repairs, where one was asked for.
+    #[serde(skip)]
+    repair: Option<(Mark, String)>,
     #[serde(flatten)]
     found: Found,
     repaired: Vec<Repaired>,
 }
 
 impl VerifyReport {
+    /// What was checked, what was found, and what was not read.
     fn headline(&self) -> String {
         let checked = &self.found.checked;
-        let (sessions, files) = (count(checked.sessions, "session"), count(checked.files, "file"));
-        match (&self.found.proof, self.depth) {
-            (Some(proof), _) => format!(
+        let what = self.what();
+        let problems = self.found.problems.len() as u64;
+        match (&self.found.proof, self.depth, problems) {
+            (Some(proof), _, _) => format!(
                 "{} of {} proven restorable ({} compared with the source)",
                 proof.proven,
                 count(proof.tried, "session"),
                 proof.compared
             ),
-            (None, Depth::Structure) => format!("{sessions} ({files}) have their places"),
-            (None, _) => format!("{sessions} ({files}) read to the end, {}", size(checked.bytes)),
+            (None, Depth::Structure, 0) => {
+                let verb = if checked.files == 1 { "is" } else { "are" };
+                format!("{what} {verb} in place; contents not read: --read reads them")
+            }
+            (None, Depth::Structure, _) => {
+                let problems = count(problems, "problem");
+                format!("{what} checked, contents not read: {problems}; --read reads them")
+            }
+            (None, _, 0) => format!("{what} read and checked ({}): no damage", size(checked.bytes)),
+            (None, _, _) => {
+                let problems = count(problems, "problem");
+                format!("{what} read and checked ({}): {problems}", size(checked.bytes))
+            }
         }
+    }
+
+    fn what(&self) -> String {
+        let checked = &self.found.checked;
+        let (sessions, files) = (count(checked.sessions, "session"), count(checked.files, "file"));
+        let place = if self.from_remote { " in a fresh clone of the remote" } else { "" };
+        let share = self.percent.map(|percent| format!(" (a sample of {percent} %)"));
+        format!("{files} of {sessions}{place}{}", share.unwrap_or_default())
     }
 }
 
@@ -123,9 +166,8 @@ impl Report for VerifyReport {
         let problems = &self.found.problems;
         let mark = if problems.is_empty() { Mark::Good } else { Mark::Warn };
         page.mark(mark, self.headline())?;
-        if !self.repaired.is_empty() {
-            let repaired = count(self.repaired.len() as u64, "problem");
-            page.mark(Mark::Good, format!("{repaired} mended"))?;
+        if let Some((mark, text)) = &self.repair {
+            page.mark(*mark, text)?;
         }
         for problem in problems.iter().take(MOST_SHOWN) {
             problem_words(page, problem)?;

@@ -210,3 +210,17 @@ fn what_a_trial_of_a_wrong_clock_left_goes_at_once() {
     sandbox.sync();
     assert!(left.iter().all(|left| !left.exists()));
 }
+
+#[test]
+fn it_says_what_it_read_and_what_it_did_not() {
+    let sandbox = saved();
+    for (flags, screen) in [
+        (&[][..], "✓ 2 files of 1 session are in place; contents not read: --read reads them\n"),
+        (&["--repair"], "Nothing to repair"),
+        (&["--read"], "✓ 2 files of 1 session read and checked ("),
+        (&["--percent", "1"], "(a sample of 1 %)"),
+    ] {
+        let said = sandbox.run(&[&["verify"], flags].concat()).success().screen();
+        assert!(said.contains(screen), "{flags:?}: {said}");
+    }
+}

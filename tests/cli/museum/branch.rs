@@ -91,7 +91,7 @@ fn no_branch_no_log_of_it_and_no_folder() {
     .status(0, "git knows of no backup any more")
     .says(&["status"], 0, "✗")
     .sync(0, "git knows of no backup any more")
-    .says(&["verify", "--read"], 0, "read to the end");
+    .says(&["verify", "--read"], 0, "read and checked");
 }
 
 #[test]
