@@ -30,6 +30,7 @@ use crate::repository::Repository;
 use crate::ui::{Answer, Colour, ColourWish, Format, Manner, Streams, Talk, Ui, write_error};
 
 mod help;
+mod near_misses;
 mod usage;
 
 /// The name that is typed.
@@ -43,7 +44,7 @@ struct Cli {
     global: GlobalArgs,
     // Before a command only: after one, `--version` may choose a version of a session.
     /// Print the version
-    #[arg(long, short = 'V', short_alias = 'v')]
+    #[arg(long, short = 'V')]
     version: bool,
     #[command(subcommand)]
     command: Option<Command>,
@@ -99,8 +100,8 @@ struct GlobalArgs {
     /// Say only what went wrong
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Say every step
-    #[arg(long, global = true)]
+    /// Print each step
+    #[arg(long, short, global = true)]
     verbose: bool,
     /// Use colour: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
@@ -128,7 +129,7 @@ pub fn run<'a>(arguments: &[OsString], env: &'a Env, streams: Streams<'a>) -> u8
         }
         Err(answer) => {
             let ui = &mut Ui::new(env, streams, usage::manner(arguments));
-            usage::answer(&answer, ui).unwrap_or_else(|error| end_with(&error, ui))
+            usage::answer(&answer, arguments, ui).unwrap_or_else(|error| end_with(&error, ui))
         }
     }
 }
@@ -139,7 +140,7 @@ pub(crate) fn fail_without_env(
     err: &mut dyn Write,
     error: &anyhow::Error,
 ) -> u8 {
-    write_error(err, usage::manner(arguments).format, Colour::Never, error);
+    write_error(err, usage::manner(arguments).format, Colour::Never, None, error);
     kind(error).exit_code()
 }
 
@@ -158,7 +159,7 @@ pub fn check(words: &[String]) -> Result<(), String> {
 
 fn parse(arguments: &[OsString], env: &Env) -> Result<Cli, clap::Error> {
     let mut command = help::arranged(command(), env);
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let matches = command.try_get_matches_from_mut(usage::without_flags_of_help(arguments))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     // The parser sees no conflict between a flag before the command and one after it.
     if cli.global.quiet && cli.global.verbose {
@@ -256,11 +257,11 @@ mod tests {
 
     #[test]
     fn the_version_has_two_faces_and_every_spelling() {
-        for words in [&["--version"][..], &["-V"], &["-v"], &["--version", "man"]] {
+        for words in [&["--version"][..], &["-V"], &["--version", "man"]] {
             assert_eq!(ran(words).out, "claude-backup 4.0.0\n", "{words:?}");
         }
         for words in
-            [&["--version", "--json"][..], &["--json", "--json", "-v"], &["-V", "man", "--json"]]
+            [&["--version", "--json"][..], &["--json", "--json", "-V"], &["-V", "man", "--json"]]
         {
             let ran = ran(words);
             assert_eq!(ran.out, "{\"ok\":true,\"version\":\"4.0.0\"}\n", "{words:?}");
@@ -342,7 +343,7 @@ mod tests {
             (
                 &["--quiet", "man", "--verbose"],
                 "error: `--quiet` and `--verbose` contradict each other\n\
-                 hint: see `claude-backup --help`\n",
+                 hint: see `claude-backup man --help`\n",
             ),
         ] {
             let ran = ran(words);

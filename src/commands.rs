@@ -30,13 +30,16 @@ pub mod version;
 pub mod versions;
 mod which;
 
-/// A project's name or a part of it. Folders of projects begin with a hyphen, but what begins with
-/// two is a flag whose predecessor lacks its value.
+/// A project's name or a part of it, without the slash that a shell adds to a folder's name.
+///
+/// Folders of projects begin with a hyphen, but what begins with two is a flag whose predecessor
+/// lacks its value.
 fn project_name(text: &str) -> Result<String, String> {
     if text.starts_with("--") {
         return Err("a value is missing before it".into());
     }
-    Ok(text.to_owned())
+    let name = text.trim_end_matches('/');
+    Ok(if name.is_empty() { text } else { name }.to_owned())
 }
 
 /// What every command is given.

@@ -67,7 +67,9 @@ pub struct Failure {
     pub message: String,
     /// The command to type, or the thing to do.
     pub hint: Option<String>,
-    /// Further lines for a person, such as the sessions to choose from; programs read `details`.
+    /// Rows of a table for a person, such as the sessions to choose from; programs read `details`.
+    pub rows: Vec<Vec<String>>,
+    /// Further lines for a person, below the rows.
     pub lines: Vec<String>,
     /// Extra JSON fields, such as `candidates`.
     pub details: serde_json::Map<String, serde_json::Value>,
@@ -77,13 +79,21 @@ impl Failure {
     /// A failure of this kind with this message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let details = serde_json::Map::new();
-        Self { kind, message: message.into(), hint: None, lines: Vec::new(), details }
+        let (rows, lines) = (Vec::new(), Vec::new());
+        Self { kind, message: message.into(), hint: None, rows, lines, details }
     }
 
     /// Adds the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a row that only a person sees; all rows have the same number of cells.
+    #[must_use]
+    pub fn row(mut self, cells: impl IntoIterator<Item = String>) -> Self {
+        self.rows.push(cells.into_iter().collect());
         self
     }
 

@@ -188,8 +188,8 @@ impl<'a> Ui<'a> {
 
     /// Shows an error with its causes and its hint.
     pub fn error(&mut self, error: &anyhow::Error) {
-        let colour = self.err_colour();
-        write_error(self.err, self.manner.format, colour, error);
+        let (colour, width) = (self.err_colour(), self.err_width());
+        write_error(self.err, self.manner.format, colour, width, error);
     }
 
     /// A bar where a person looks at standard error, silence elsewhere; both know of Ctrl-C.
@@ -217,9 +217,14 @@ impl<'a> Ui<'a> {
     /// One line on standard error, human readers only; one that cannot be written is not missed.
     fn say(&mut self, spans: &[Span]) {
         if self.manner.format == Format::Human {
-            let (colour, width) = (self.err_colour(), self.terminal_width());
-            let _ = Page::new(&mut self.err, colour, Some(width)).spans(spans);
+            let (colour, width) = (self.err_colour(), self.err_width());
+            let _ = Page::new(&mut self.err, colour, width).spans(spans);
         }
+    }
+
+    /// The columns of standard error, if it is a terminal.
+    fn err_width(&self) -> Option<usize> {
+        self.env.terminal.stderr.then(|| self.terminal_width())
     }
 
     fn terminal_width(&self) -> usize {

@@ -82,8 +82,13 @@ impl RestoreArgs {
             }
             None if self.filters.asks_for_a_list() => {
                 let sessions = repository.sessions(&filter)?;
+                let total = match sessions.is_empty() {
+                    true => repository.sessions(&Filter::default())?.len(),
+                    false => sessions.len(),
+                };
                 context.warn_of(&repository);
-                context.ui.emit(&ListReport::new(sessions, context.env))
+                let report = ListReport::new(sessions, context.env);
+                context.ui.emit(&report.narrowed_by(&filter, total))
             }
             None if context.ui.can_ask() => self.picked(&repository, context),
             None => Err(Failure::new(ErrorKind::Usage, "what should be restored?")

@@ -1,7 +1,9 @@
 //! Which sessions are meant: by id or part of it, by project, machine, date.
 
+use std::fmt;
+
 use anyhow::Result;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Months, NaiveDate, NaiveDateTime, Utc};
 use serde_json::json;
 
 use super::Repository;
@@ -38,6 +40,26 @@ pub enum Presence {
     Any,
     /// Only those that the source lacks.
     Gone,
+}
+
+impl fmt::Display for Filter {
+    /// As it is typed: `--project alpha --since 2026-11-20`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = |time: &DateTime<Utc>| time.format("%Y-%m-%d").to_string();
+        let values = [
+            ("--machine", self.machine.clone()),
+            ("--project", self.project.clone()),
+            ("--date", self.date.clone()),
+            ("--since", self.since.as_ref().map(day)),
+            ("--until", self.until.as_ref().map(day)),
+            ("--last", self.last.map(|number| number.to_string())),
+        ];
+        let values = values.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        let mut words: Vec<String> =
+            values.map(|(flag, value)| format!("{flag} {value}")).collect();
+        words.extend((self.presence == Presence::Gone).then(|| "--gone".to_owned()));
+        f.write_str(&words.join(" "))
+    }
 }
 
 impl Filter {
@@ -98,8 +120,13 @@ impl Repository {
                 };
             }
         }
-        Err(Failure::new(ErrorKind::NotFound, format!("no session `{argument}` in the backup"))
-            .hint("list what there is with `claude-backup restore --list`")
+        let narrowed = match filter.to_string() {
+            flags if flags.is_empty() => String::new(),
+            flags => format!(" with {flags}"),
+        };
+        let message = format!("no session matches `{argument}`{narrowed}");
+        Err(Failure::new(ErrorKind::NotFound, message)
+            .hint("list sessions with `claude-backup restore --list`")
             .into())
     }
 
@@ -119,9 +146,8 @@ impl Repository {
             return Ok(slug.clone());
         }
         let names: Vec<&str> = machines.iter().map(|slug| slug.as_str()).collect();
-        let message = format!("no machine `{name}` in the backup");
-        Err(Failure::new(ErrorKind::NotFound, message)
-            .hint(format!("there is: {}", names.join(", ")))
+        Err(Failure::new(ErrorKind::NotFound, format!("no machine `{name}`"))
+            .hint(format!("machines: {}", names.join(", ")))
             .into())
     }
 }
@@ -155,24 +181,27 @@ fn ambiguous(argument: &str, hits: &[&IndexEntry]) -> Failure {
             })
         })
         .collect();
-    let message = format!("`{argument}` fits {} sessions", hits.len());
+    let message = format!("`{argument}` matches {} sessions", hits.len());
     let is_one_id = hits.iter().all(|hit| hit.uuid == hits[0].uuid);
     let failure = Failure::new(ErrorKind::Ambiguous, message);
     let failure = hits.iter().take(MOST_SHOWN).fold(failure, |failure, hit| {
         let path = hit.cwd.as_ref().filter(|_| !is_one_id);
-        let project = path.unwrap_or(&hit.project_hash);
         let date = hit.last_activity.map(|time| time.format("%Y-%m-%d").to_string());
-        let title = hit.title.as_deref().unwrap_or("(no title)");
-        let date = date.as_deref().unwrap_or("no date");
-        failure.line(format!("{}  {date}  {}  {project}  {title}", hit.uuid, hit.machine))
+        failure.row([
+            hit.uuid.clone(),
+            date.unwrap_or_else(|| "no date".to_owned()),
+            hit.machine.clone(),
+            path.unwrap_or(&hit.project_hash).clone(),
+            hit.title.clone().unwrap_or_else(|| "(no title)".to_owned()),
+        ])
     });
     let failure = match hits.len().checked_sub(MOST_SHOWN) {
         Some(more @ 1..) => failure.line(format!("and {more} more")),
         _ => failure,
     };
     let hint = match is_one_id {
-        true => "say which with --project or --machine",
-        false => "give more of the id, or narrow it with --project or --machine",
+        true => "select one with --project or --machine",
+        false => "type more of the id, or narrow it with --project or --machine",
     };
     failure.hint(hint).detail("candidates", candidates.into())
 }
@@ -180,37 +209,50 @@ fn ambiguous(argument: &str, hits: &[&IndexEntry]) -> Failure {
 /// The beginning of a date as people type it: `2026`, `2026-11`, `2026-11-20`, `2026-11-20T03`.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] where no date begins so: an empty list would look like a lost backup.
+/// [`ErrorKind::Usage`] if no date begins like this: an empty list would look like a lost backup.
 pub fn parse_date_beginning(text: &str) -> Result<String> {
-    let pattern = "0000-00-00T00:00:00";
-    let fits = |(c, like): (char, char)| if like == '0' { c.is_ascii_digit() } else { c == like };
-    let is_date = (4..=pattern.len()).contains(&text.len());
-    if is_date && text.chars().zip(pattern.chars()).all(fits) {
+    // A half-typed number, such as the month of `2026-1`, may go on with one of these digits.
+    let rests = ["0000-01-01T00:00:00", "0000-00-00T00:00:00", "0000-11-11T00:00:00"];
+    let is_date = |rest: &str| {
+        let rest = rest.get(text.len()..).unwrap_or_default();
+        format!("{text}{rest}").parse::<NaiveDateTime>().is_ok()
+    };
+    let is_long_enough = (4..=rests[0].len()).contains(&text.len());
+    if is_long_enough && text.is_ascii() && rests.into_iter().any(is_date) {
         return Ok(text.to_owned());
     }
-    Err(Failure::new(ErrorKind::Usage, format!("`{text}` is no date"))
-        .hint("write it like 2026-11-20 or 2026-11; times are UTC")
-        .into())
+    Err(not_a_date(text, "use 2026-11-20 or 2026-11; times are UTC"))
 }
 
-/// A day or a moment as people type it: `2026-11-20`, or RFC 3339.
+/// A day, a month or a moment as people type it: `2026-11-20`, `2026-11`, or RFC 3339.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] where it is neither.
+/// [`ErrorKind::Usage`] if it is none of these.
 pub fn parse_moment(text: &str, end: DayEnd) -> Result<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
-    let day: Option<NaiveDate> = text.parse().ok();
-    let time = day.and_then(|day| match end {
+    let day = text.parse().ok().or_else(|| day_of_month(text, end));
+    let time = day.and_then(|day: NaiveDate| match end {
         DayEnd::First => day.and_hms_opt(0, 0, 0),
         DayEnd::Last => day.and_hms_milli_opt(23, 59, 59, 999),
     });
     time.map(|time| time.and_utc()).ok_or_else(|| {
-        Failure::new(ErrorKind::Usage, format!("`{text}` is no date"))
-            .hint("write it like 2026-11-20 or 2026-11-20T03:00:00Z; times are UTC")
-            .into()
+        not_a_date(text, "use 2026-11-20, 2026-11 or 2026-11-20T03:00:00Z; times are UTC")
     })
+}
+
+/// The first or the last day of a month such as `2026-11`.
+fn day_of_month(text: &str, end: DayEnd) -> Option<NaiveDate> {
+    let first: NaiveDate = format!("{text}-01").parse().ok()?;
+    match end {
+        DayEnd::First => Some(first),
+        DayEnd::Last => first.checked_add_months(Months::new(1))?.pred_opt(),
+    }
+}
+
+fn not_a_date(text: &str, hint: &str) -> anyhow::Error {
+    Failure::new(ErrorKind::Usage, format!("`{text}` is not a date")).hint(hint).into()
 }
 
 /// Which end of a day a date stands for.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::ui::page::{Page, Span};
-use crate::ui::{Colour, Format};
+use crate::ui::{Colour, Column, Format, Table};
 
 #[derive(Serialize)]
 struct ErrorObject<'a> {
@@ -23,10 +23,11 @@ pub(crate) fn write_error(
     err: &mut dyn Write,
     format: Format,
     colour: Colour,
+    width: Option<usize>,
     error: &anyhow::Error,
 ) {
     let _ = match format {
-        Format::Human => write_words(&mut Page::new(err, colour, None), error),
+        Format::Human => write_words(&mut Page::new(err, colour, width), error),
         Format::Json => write_object(err, error),
     };
     let _ = err.flush();
@@ -57,6 +58,7 @@ fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()
         }
     }
     let known = failure(error);
+    write_rows(page, known.map_or(&[], |failure| &failure.rows))?;
     for line in known.into_iter().flat_map(|failure| &failure.lines) {
         page.spans(&[Span::plain("  "), Span::plain(line)])?;
     }
@@ -64,6 +66,21 @@ fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()
         Some(hint) => write_labelled(page, Span::bold("hint:"), hint),
         None => Ok(()),
     }
+}
+
+/// One line each, cut to the terminal's width.
+fn write_rows(page: &mut Page<'_>, rows: &[Vec<String>]) -> std::io::Result<()> {
+    let Some(first) = rows.first() else { return Ok(()) };
+    let mut columns = vec![Column::text(""); first.len()];
+    // The first cell is what is copied.
+    columns[0] = Column::whole("");
+    let mut table = Table::new(&columns);
+    rows.iter().for_each(|row| table.row(row.iter().map(Span::plain)));
+    let width = page.width().map_or(usize::MAX, |width| width.saturating_sub(2));
+    for row in table.texts(width) {
+        page.spans(&[Span::plain("  "), Span::plain(row)])?;
+    }
+    Ok(())
 }
 
 fn write_labelled(page: &mut Page<'_>, label: Span, text: &str) -> std::io::Result<()> {
@@ -84,7 +101,7 @@ mod tests {
 
     fn written(format: Format, error: &anyhow::Error) -> String {
         let mut err = Vec::new();
-        write_error(&mut err, format, Colour::Never, error);
+        write_error(&mut err, format, Colour::Never, None, error);
         String::from_utf8(err).unwrap()
     }
 

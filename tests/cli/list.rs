@@ -85,7 +85,9 @@ fn a_filter_that_is_no_date_is_refused_instead_of_finding_nothing() {
     let sandbox = fixture::home();
     sandbox.init();
     for flag in ["--date", "--since", "--until"] {
-        for value in ["yesterday", "20-11-2026", ""] {
+        for value in
+            ["yesterday", "20-11-2026", "", "2026-13-45", "2026-02-30", "2026-00", "2026-11-31"]
+        {
             let argument = format!("{flag}={value}");
             let error = sandbox.run(&["restore", &argument, "--json"]).fails(2).json_error();
             assert_eq!(error["code"], "usage", "{argument}");
@@ -99,8 +101,47 @@ fn a_filter_that_is_no_date_is_refused_instead_of_finding_nothing() {
         sandbox.run(&["restore", "--list", "--machine", "../x", "--json"]).fails(1).json_error();
     assert_eq!(
         (error["code"].as_str(), error["hint"].as_str()),
-        (Some("not-found"), Some("there is: test-host"))
+        (Some("not-found"), Some("machines: test-host"))
     );
+}
+
+#[test]
+fn a_month_may_start_or_end_a_range() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    let of = |flag: &str, month: &str| {
+        let list = sandbox.json(&["restore", flag, month]);
+        ids(&list).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of("--until", "2026-10"), of("--until", "2026-10-31"));
+    assert_eq!(of("--since", "2026-11"), of("--since", "2026-11-01"));
+    assert_eq!(of("--date", "2026-1"), of("--since", "2026-10"), "half a month is typed");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_says_how_many_there_are_without_it() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    let filters = ["restore", "--list", "--project", "nope", "--since", "2026-11-01", "--gone"];
+    let screen = sandbox.run(&filters).success().screen();
+    assert_eq!(
+        screen,
+        "No session matches --project nope --since 2026-11-01 --gone; the backup has 8 sessions\n"
+    );
+    assert_eq!(sandbox.json(&filters), json!({"ok": true, "sessions": [], "total": 8}));
+    let error = sandbox.run(&["peek", A, "--project", "nope", "--json"]).fails(1).json_error();
+    let message = format!("no session matches `{A}` with --project nope");
+    assert_eq!(error["error"], message.as_str());
+}
+
+#[test]
+fn a_slash_behind_a_project_does_not_matter() {
+    let sandbox = fixture::home();
+    sandbox.init();
+    let of = |project: &str| sandbox.json(&["restore", "--list", "--project", project]);
+    assert_eq!(of("/home/dev/work/alpha-app/"), of("/home/dev/work/alpha-app"));
+    assert_eq!(ids(&of("work/alpha/app//")), [B]);
+    assert!(ids(&of("/")).contains(&A), "a slash alone is in every path");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::env::Env;
+use crate::repository::find::Filter;
 use crate::repository::index::IndexEntry;
 use crate::restore::{Place, RestoreOutcome};
 use crate::ui::words::{count, place, shell_word, size, when};
@@ -23,13 +24,35 @@ const SHORTEST_ID: usize = 8;
 #[derive(Debug, Serialize)]
 pub(super) struct ListReport {
     sessions: Vec<IndexEntry>,
+    /// Sessions in the backup, if none of them matches the filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip)]
+    filter: String,
     #[serde(skip)]
     env: Env,
 }
 
 impl ListReport {
     pub(super) fn new(sessions: Vec<IndexEntry>, env: &Env) -> Self {
-        Self { sessions, env: env.clone() }
+        Self { sessions, total: None, filter: String::new(), env: env.clone() }
+    }
+
+    /// The same for sessions that a filter left of so many.
+    pub(super) fn narrowed_by(self, filter: &Filter, total: usize) -> Self {
+        let total = (self.sessions.is_empty() && total > 0).then_some(total as u64);
+        Self { total, filter: filter.to_string(), ..self }
+    }
+
+    /// What is printed instead of a table without rows.
+    fn nothing(&self) -> String {
+        match self.total {
+            None => "The backup has no sessions yet".to_owned(),
+            Some(total) => {
+                let total = count(total, "session");
+                format!("No session matches {}; the backup has {total}", self.filter)
+            }
+        }
     }
 
     /// Whole ids, or their beginnings where a terminal is too narrow for rows with whole ones.
@@ -77,7 +100,7 @@ fn mark_of(session: &IndexEntry) -> &'static str {
 impl Report for ListReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         if self.sessions.is_empty() {
-            return page.line("No sessions");
+            return page.line(self.nothing());
         }
         let first = &self.sessions[0].machine;
         let has_marks = self.sessions.iter().any(|session| !mark_of(session).is_empty());
