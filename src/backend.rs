@@ -16,8 +16,9 @@ pub use self::visibility::{AllowPublic, GithubState, Visibility, check as check_
 use crate::env::Env;
 use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
+use crate::repository::lock::{Lock, Owner};
 use crate::repository::settings::{self, Mode};
-use crate::repository::{Repository, migrate};
+use crate::repository::{RemoteLock, Repository, migrate};
 use crate::vault::transport::Address;
 
 /// What became of the copy elsewhere; a failure is an outcome, for the data is committed already.
@@ -32,6 +33,12 @@ pub enum Push {
     NotConfigured,
     /// It waits for a later run, by request.
     Later,
+    /// Another run talks to the remote, and pushes this too.
+    InProgress {
+        /// That run, if it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
+    },
     /// It could not be brought up to date.
     Failed {
         /// The kind of the failure, for programs.
@@ -52,6 +59,14 @@ impl Push {
     #[must_use]
     pub fn is_pushed(&self) -> bool {
         *self == Self::Pushed
+    }
+
+    /// What two pushes after each other came to.
+    fn and(self, next: Self) -> Self {
+        match (&self, &next) {
+            (Self::Pushed, Self::UpToDate) => self,
+            _ => next,
+        }
     }
 
     fn failed(error: &anyhow::Error) -> Self {
@@ -139,32 +154,41 @@ pub struct Tried {
 }
 
 /// Tries a destination, with a real push that leaves nothing behind, and gets what it has; nothing
-/// of the repository's settings or branch changes.
+/// of the repository's settings or branch changes. The caller does not hold the backup's lock.
 ///
 /// # Errors
 /// Where it cannot be reached, does not let us in, takes nothing, or holds something else.
 pub fn try_out(
-    repository: &Repository,
+    repository: &mut Repository,
+    lock: &RemoteLock,
     destination: &Destination,
     progress: &dyn Progress,
 ) -> Result<Option<Tried>> {
-    let vault = &repository.vault;
-    let before = vault.credential_helper(github::URL)?;
     let place = match destination {
         Destination::Local => return Ok(None),
         Destination::Git(address, allow) => Place::of_address(address, *allow, repository.env())?,
         Destination::Github(allow) => github::place(repository.env(), *allow)?,
     };
-    if place.helper.is_some() {
-        vault.set_credential_helper(github::URL, place.helper.as_deref())?;
+    let before = repository.vault.credential_helper(github::URL)?;
+    let sets_helper = place.helper.is_some();
+    if sets_helper {
+        set_helper(repository, lock, place.helper.as_deref())?;
     }
-    match git_remote::try_out(repository, &place.address, progress) {
+    match git_remote::try_out(repository, lock, &place.address, progress) {
         Ok(look) => Ok(Some(Tried { place, look })),
         Err(error) => {
-            vault.set_credential_helper(github::URL, before.as_deref())?;
+            if sets_helper {
+                set_helper(repository, lock, before.as_deref())?;
+            }
             Err(error)
         }
     }
+}
+
+/// Settings are changed under the backup's lock.
+fn set_helper(repository: &mut Repository, lock: &RemoteLock, helper: Option<&str>) -> Result<()> {
+    let _lock = repository.relock(lock.doing())?;
+    repository.vault.set_credential_helper(github::URL, helper)
 }
 
 /// Sends copies there from now on.
@@ -186,29 +210,54 @@ pub fn settle(repository: &Repository, tried: Option<&Tried>) -> Result<()> {
     visibility::settle(vault, place.readers.as_ref(), place.allow)
 }
 
-/// Tries a destination, and only then sends copies there, from now on and at once.
+/// Tries a destination, and only then sends copies there, from now on and at once. The caller does not
+/// hold the backup's lock.
 ///
 /// # Errors
 /// As [`try_out`]; then everything is as before.
 pub fn switch(
     repository: &mut Repository,
+    remote_lock: RemoteLock,
     destination: &Destination,
     progress: &dyn Progress,
 ) -> Result<Push> {
-    let tried = try_out(repository, destination, progress)?;
+    let tried = try_out(repository, &remote_lock, destination, progress)?;
+    let lock = repository.relock(remote_lock.doing())?;
     settle(repository, tried.as_ref())?;
     // What lies in an older layout is this machine's before anything of others comes beside it.
     migrate::adopt(repository)?;
-    publish(repository, progress)
+    publish(repository, lock, Turn::Taken(remote_lock), progress)
 }
 
-/// Makes the copy elsewhere equal to the repository, and the repository to what others sent there.
+/// A run's turn to talk to the remote.
+#[derive(Debug)]
+pub enum Turn<'a> {
+    /// It has the remote's lock.
+    Taken(RemoteLock),
+    /// It is this command, and takes the lock if that is free.
+    Wanted(&'a str),
+}
+
+/// Makes the remote equal to the repository, and the repository to what others pushed there. The
+/// backup's lock is released for that time.
 ///
 /// # Errors
 /// Where the user asked to stop, or how it went cannot be noted.
-pub fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
-    match settings::mode(&repository.vault)? {
-        Mode::Local => Ok(Push::NotConfigured),
-        Mode::Github | Mode::Git => git_remote::publish(repository, progress),
+pub fn publish(
+    repository: &mut Repository,
+    lock: Lock,
+    turn: Turn<'_>,
+    progress: &dyn Progress,
+) -> Result<Push> {
+    let mode = settings::mode(&repository.vault)?;
+    drop(lock);
+    match (mode, turn) {
+        (Mode::Local, _) => Ok(Push::NotConfigured),
+        (Mode::Github | Mode::Git, Turn::Taken(lock)) => {
+            git_remote::publish_with(repository, lock, progress)
+        }
+        (Mode::Github | Mode::Git, Turn::Wanted(doing)) => {
+            git_remote::publish(repository, doing, progress)
+        }
     }
 }

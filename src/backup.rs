@@ -1,22 +1,35 @@
 //! One backup from end to end: what `sync`, `init`, a timer and a button all call.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::backend::{self, Push};
+use crate::backend::{self, Push, Turn};
 use crate::error::{ErrorKind, kind};
 use crate::progress::Progress;
-use crate::repository::{Repository, heal, migrate, settings};
+use crate::repository::lock::Lock;
+use crate::repository::{MERGE, Repository, heal, migrate, settings};
 use crate::scan::Scanned;
 use crate::source::{self, Roots, Scope};
 use crate::sync::{self, Reading, SyncOutcome};
 use crate::verify::Today;
 
-/// Whether the copy elsewhere is brought up to date too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Publishing {
-    /// It is.
-    Now,
+/// What a backup reads.
+#[derive(Clone, Copy, Debug)]
+pub struct BackupRequest<'a> {
+    /// The Claude homes.
+    pub roots: &'a Roots,
+    /// Which of their files.
+    pub scope: Scope,
+    /// Which of these are read again.
+    pub reading: Reading,
+}
+
+/// Whether the remote is brought up to date too.
+#[derive(Debug)]
+pub enum Publishing<'a> {
+    /// It is, when it is this run's turn.
+    Now(Turn<'a>),
     /// It waits for a later run.
     Later,
 }
@@ -41,38 +54,77 @@ pub struct BackupOutcome {
     pub scan: Option<Scanned>,
     /// From the first look to the last word.
     pub duration_ms: u64,
+    #[serde(skip)]
+    begun: DateTime<Utc>,
 }
 
-/// Takes over older layouts, saves what is new, and sends it on. The caller holds the lock.
+/// Takes over older layouts and saves what is new. The caller holds the lock.
 ///
 /// # Errors
-/// Where the repository cannot be read or written. A copy that could not be sent is no error.
-pub fn run(
-    repository: &mut Repository,
-    roots: &Roots,
-    scope: Scope,
-    reading: Reading,
-    publishing: Publishing,
+/// Where the repository cannot be read or written.
+pub fn save(
+    repository: &Repository,
+    request: &BackupRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
-    let started = repository.env().now();
-    let made = save_and_send(repository, roots, scope, reading, publishing, progress);
-    let (sync, push) = noted(repository, made)?;
-    let duration = repository.env().now() - started;
-    let duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
-    let outcome = BackupOutcome {
+    let begun = repository.env().now();
+    let sync = noted(repository, save_new(repository, request, progress))?;
+    Ok(BackupOutcome {
         sync,
-        pushed: push.is_pushed(),
-        push,
+        pushed: false,
+        push: Push::Later,
         remote: settings::shown_remote(&repository.vault)?,
         proof: None,
         scan: None,
-        duration_ms,
+        duration_ms: 0,
+        begun,
+    })
+}
+
+/// Pushes what was saved. The lock is released while this run talks to the remote.
+///
+/// # Errors
+/// Where the user asked to stop. A push that failed is part of the outcome.
+pub fn publish(
+    repository: &mut Repository,
+    lock: Lock,
+    outcome: BackupOutcome,
+    publishing: Publishing<'_>,
+    progress: &dyn Progress,
+) -> Result<BackupOutcome> {
+    let mut outcome = outcome;
+    let lock = match publishing {
+        Publishing::Now(turn) if backend::has_copy(repository)? => {
+            let pushed = backend::publish(repository, lock, turn, progress);
+            let lock = repository.relock(MERGE);
+            outcome.push = noted(repository, pushed)?;
+            lock
+        }
+        Publishing::Now(_) => {
+            outcome.push = Push::NotConfigured;
+            Ok(lock)
+        }
+        Publishing::Later => Ok(lock),
     };
-    if let Err(error) = repository.log(&outcome.line()) {
+    outcome.pushed = outcome.push.is_pushed();
+    if let Some(commit) = &outcome.sync.commit {
+        outcome.sync.commit = Some(name_now(repository, commit)?);
+    }
+    let duration = repository.env().now() - outcome.begun;
+    outcome.duration_ms = u64::try_from(duration.num_milliseconds()).unwrap_or(0);
+    let found = outcome.proof.as_ref().and_then(Today::log_line);
+    let mut lines = [outcome.line()].into_iter().chain(found);
+    if let Err(error) = lock.and_then(|_lock| lines.try_for_each(|line| repository.log(&line))) {
         repository.warn(format!("the run is not in the log: {error:#}"));
     }
     Ok(outcome)
+}
+
+/// The name of a commit of this run: on top of what others pushed it has another one.
+fn name_now(repository: &Repository, commit: &str) -> Result<String> {
+    let id = commit.parse()?;
+    let head = repository.vault.head()?.filter(|_| !repository.contains(id).unwrap_or(false));
+    Ok(head.map_or_else(|| commit.to_owned(), |head| head.commit.to_string()))
 }
 
 /// Notes why a run ended before its time, for `status` and the log; where another run is at work,
@@ -108,39 +160,19 @@ impl BackupOutcome {
         match &self.push {
             Push::Pushed => line += "; sent",
             Push::Failed { error, .. } => line += &format!("; not sent: {error}"),
+            Push::InProgress { .. } => line += "; another run pushes it",
             Push::UpToDate | Push::NotConfigured | Push::Later => {}
         }
         line
     }
 }
 
-fn save_and_send(
-    repository: &mut Repository,
-    roots: &Roots,
-    scope: Scope,
-    reading: Reading,
-    publishing: Publishing,
-    progress: &dyn Progress,
-) -> Result<(SyncOutcome, Push)> {
-    let mut sync = save(repository, roots, scope, reading, progress)?;
-    let push = match publishing {
-        Publishing::Now => backend::publish(repository, progress)?,
-        Publishing::Later => Push::Later,
-    };
-    if let Some(head) = repository.vault.head()?.filter(|_| sync.commit.is_some()) {
-        // On top of what others sent, the commit has another name.
-        sync.commit = Some(head.commit.to_string());
-    }
-    Ok((sync, push))
-}
-
-fn save(
+fn save_new(
     repository: &Repository,
-    roots: &Roots,
-    scope: Scope,
-    reading: Reading,
+    request: &BackupRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<SyncOutcome> {
+    let BackupRequest { roots, scope, reading } = *request;
     let adopted = migrate::adopt(repository)?;
     if reading == Reading::Everything {
         heal::everything(repository)?;

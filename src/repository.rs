@@ -14,6 +14,7 @@ mod integrate;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
+mod locks;
 pub mod lost;
 pub mod manifest;
 pub mod migrate;
@@ -31,23 +32,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
 
 use self::cache::Cache;
 use self::layout::{LedgerName, MACHINES, machine_folder};
 use self::ledger::{Content, Entry, Ledger};
-use self::lock::{Lock, Owner};
 use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
 use self::sizes::Sizes;
 use crate::archive::{ArchiveReader, read_tail};
 use crate::env::Env;
-use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, create_private_dir, read_if_exists, write_atomic_by_way_of};
 use crate::session::MachineSlug;
 use crate::vault::{Author, CommitInfo, ObjectId, Vault};
 
 pub use self::frequency::Frequency;
 pub use self::integrate::SEEN;
+pub use self::locks::{MERGE, RemoteLock};
 
 /// An open backup folder.
 pub struct Repository {
@@ -58,6 +59,8 @@ pub struct Repository {
     /// How large stored files may be.
     pub sizes: Sizes,
     env: Env,
+    /// When this run began.
+    begun: DateTime<Utc>,
     root: PathBuf,
     warnings: Mutex<Vec<String>>,
 }
@@ -86,6 +89,7 @@ impl Repository {
             machine,
             sizes: Sizes::default(),
             env: env.clone(),
+            begun: env.now(),
             root: root.to_path_buf(),
             warnings: Mutex::default(),
         };
@@ -112,46 +116,6 @@ impl Repository {
     #[must_use]
     pub fn env(&self) -> &Env {
         &self.env
-    }
-
-    /// Takes the lock for as long as the answer lives.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Locked`] while another run holds it.
-    pub fn lock(&self, doing: &str) -> Result<Lock> {
-        let lock = self.lock_as_it_is(doing)?;
-        self.finish_interrupted()?;
-        Ok(lock)
-    }
-
-    /// The same, and nothing that an interrupted run left is finished yet.
-    ///
-    /// # Errors
-    /// As [`Self::lock`].
-    pub fn lock_as_it_is(&self, doing: &str) -> Result<Lock> {
-        let owner = Owner { pid: self.env.pid, since: self.env.now(), doing: doing.into() };
-        let lock = Lock::take(&self.vault.private_dir()?, &owner)?;
-        self.check_name()?;
-        self.vault.ensure_signing_key()?;
-        Ok(lock)
-    }
-
-    /// Finishes what an interrupted run left. The caller holds the lock.
-    ///
-    /// # Errors
-    /// Where git cannot be read or the folder cannot be written.
-    pub fn finish_interrupted(&self) -> Result<()> {
-        heal::after_crash(self)
-    }
-
-    /// A run that ended a moment ago may have given this machine another name.
-    fn check_name(&self) -> Result<()> {
-        let name = settings::machine(&self.vault, &self.root, &self.env)?;
-        if name == self.machine {
-            return Ok(());
-        }
-        let message = format!("another run has just named this machine `{name}`");
-        Err(Failure::new(ErrorKind::Locked, message).hint("run it again").into())
     }
 
     /// Where a file of a machine's folder lies in the work tree.

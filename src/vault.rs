@@ -56,6 +56,7 @@ pub use keys::{PublicKey, SigningKey};
 pub use mending::{Mending, Object, Salvage};
 pub use names::is_forbidden_name;
 pub use object_id::{Hashed, ObjectId, ObjectKind};
+pub use pack_folder::PacksBefore;
 pub use read::{Head, TreeFile};
 pub use soundness::{Lacking, Soundness};
 pub use tree::{Edit, FileMode, TreeEdits};
@@ -213,6 +214,15 @@ impl Vault {
     /// Runs a git operation and names the repository where it fails.
     fn git<T>(&self, work: impl FnOnce(&git2::Repository) -> Result<T, git2::Error>) -> Result<T> {
         work(&self.repository()).with_context(|| format!("repository `{}`", self.root.display()))
+    }
+
+    /// Forgets what was read before: another run may have moved the branch, changed the settings, and
+    /// added or joined packs.
+    ///
+    /// # Errors
+    /// Where the repository cannot be opened.
+    pub fn reread(&self) -> Result<()> {
+        self.reopen()
     }
 
     /// Forgets what libgit2 knows of packs; needed after one was added or removed.

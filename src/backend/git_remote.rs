@@ -10,16 +10,19 @@ use super::{Push, visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
+use crate::repository::lock::Attempt;
 use crate::repository::manifest::{LastPush, stamp};
-use crate::repository::{Repository, SEEN};
+use crate::repository::{MERGE, RemoteLock, Repository, SEEN};
 use crate::sync;
 use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight, refused};
-use crate::vault::{ObjectId, Vault};
+use crate::vault::{ObjectId, PacksBefore, Vault};
 
 /// The backup's branch at the remote.
 const BRANCH: &str = "refs/heads/main";
 /// While others push at the same time, the next try waits so long, in milliseconds.
 const PAUSES: [u64; 9] = [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+/// How often a run pushes what others saved meanwhile; what is left then is pushed by a later run.
+const MOST_ROUNDS: usize = 10;
 
 /// What a remote has for a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +60,16 @@ fn address(repository: &Repository) -> Result<Address> {
 
 /// Tries a remote with a real push, and gets what it has; the branch stays where it is.
 pub(super) fn try_out(
-    repository: &Repository,
+    repository: &mut Repository,
+    _lock: &RemoteLock,
     remote: &Address,
     progress: &dyn Progress,
 ) -> Result<Look> {
-    let transport = transport(&repository.vault, repository.env())?;
-    let references = preflight(&repository.vault, &*transport, remote)?;
+    let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
+    let transport = transport(&vault, &env)?;
+    let references = preflight(&vault, &*transport, remote)?;
     let look = Look::at(&references);
-    let before = repository.vault.reference(INCOMING)?;
+    let before = vault.reference(INCOMING)?;
     fetch(repository, &*transport, remote, &look, progress)?;
     if let Some(tip) = look.tip
         && !repository.is_backup(tip)?
@@ -96,8 +101,9 @@ pub fn clone_into(
     if let Some(choice) = repository.vault.setting("transport")? {
         copy.vault.set_setting("transport", &choice)?;
     }
-    let copy = Repository::open(folder, repository.env())?;
-    let look = get(&copy, &*transport(&copy.vault, copy.env())?, &remote, progress)?;
+    let mut copy = Repository::open(folder, repository.env())?;
+    let (vault, env) = (Arc::clone(&copy.vault), copy.env().clone());
+    let look = get(&mut copy, &*transport(&vault, &env)?, &remote, progress)?;
     let tip = look.tip.ok_or_else(|| {
         Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
             .hint("send it with `claude-backup sync`")
@@ -125,26 +131,82 @@ pub fn transport_name(repository: &Repository) -> Result<String> {
     Ok(transport(&repository.vault, repository.env())?.name())
 }
 
-/// Takes over what others sent, sends what is owed, and notes how that went.
-pub(super) fn publish(repository: &mut Repository, progress: &dyn Progress) -> Result<Push> {
+/// Makes the remote equal to the repository, if no other run talks to it: that one pushes what is here.
+/// The caller does not hold the backup's lock.
+pub(super) fn publish(
+    repository: &mut Repository,
+    doing: &str,
+    progress: &dyn Progress,
+) -> Result<Push> {
+    match repository.try_lock_remote(doing)? {
+        Attempt::Taken(lock) => publish_with(repository, lock, progress),
+        Attempt::Held(owner) => Ok(Push::InProgress { owner }),
+    }
+}
+
+/// Merges what others pushed, pushes what is here, and notes how that went.
+///
+/// Other runs save meanwhile and leave it to this one to push that too, so it looks for commits of
+/// theirs once it has let go of the remote's lock: what comes later finds the lock free.
+pub(super) fn publish_with(
+    repository: &mut Repository,
+    lock: RemoteLock,
+    progress: &dyn Progress,
+) -> Result<Push> {
+    let doing = lock.doing().to_owned();
+    let mut lock = lock;
+    let mut result = Push::UpToDate;
+    for _ in 0..MOST_ROUNDS {
+        let pushed = exchange_and_note(repository, &lock, progress)?;
+        drop(lock);
+        result = result.and(pushed);
+        if matches!(result, Push::Failed { .. }) || !has_unpushed(repository)? {
+            break;
+        }
+        match repository.try_lock_remote(&doing)? {
+            Attempt::Taken(again) => lock = again,
+            Attempt::Held(_) => break,
+        }
+    }
+    Ok(result)
+}
+
+fn exchange_and_note(
+    repository: &mut Repository,
+    lock: &RemoteLock,
+    progress: &dyn Progress,
+) -> Result<Push> {
     let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
     let transport = transport(&vault, &env);
     let name = transport.as_ref().map(|transport| transport.name()).unwrap_or_default();
-    let pushed = transport.and_then(|transport| {
+    let exchanged = transport.and_then(|transport| {
         visibility::check_before_push(repository)?;
-        exchange(repository, &*transport, progress)
+        exchange(repository, lock, &*transport, progress)
     });
-    let push = match pushed {
+    let push = match exchanged {
         Ok(push) => push,
         Err(error) if kind(&error) == ErrorKind::Interrupted => return Err(error),
         Err(error) => Push::failed(&error),
     };
-    remember(repository, &push, name)?;
+    match repository.relock(MERGE) {
+        Ok(_lock) => remember(repository, &push, name)?,
+        Err(error) if kind(&error) == ErrorKind::Locked => {
+            repository.warn(format!("`status` does not know of this push: {error}"));
+        }
+        Err(error) => return Err(error),
+    }
     Ok(push)
+}
+
+/// True if the branch has moved on since it was last pushed.
+fn has_unpushed(repository: &Repository) -> Result<bool> {
+    let head = repository.vault.head()?.map(|head| head.commit);
+    Ok(head.is_some() && head != repository.vault.reference(SEEN)?)
 }
 
 fn exchange(
     repository: &mut Repository,
+    _lock: &RemoteLock,
     transport: &dyn Transport,
     progress: &dyn Progress,
 ) -> Result<Push> {
@@ -156,7 +218,7 @@ fn exchange(
             return Err(Failure::new(ErrorKind::Interrupted, "stopped before it was sent").into());
         }
         let look = get(repository, transport, &remote, progress)?;
-        join(repository, &look)?;
+        merge(repository, &look)?;
         if let Some(push) = send(repository, transport, &remote, &look, progress)? {
             return Ok(push);
         }
@@ -166,9 +228,20 @@ fn exchange(
         .into())
 }
 
+/// Takes over what the remote has, under the backup's lock.
+fn merge(repository: &mut Repository, look: &Look) -> Result<()> {
+    match look.tip {
+        Some(tip) if !repository.contains(tip)? => {
+            let _lock = repository.relock(MERGE)?;
+            join(repository, look)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Looks at the remote and fetches what it has.
 fn get(
-    repository: &Repository,
+    repository: &mut Repository,
     transport: &dyn Transport,
     remote: &Address,
     progress: &dyn Progress,
@@ -183,7 +256,7 @@ fn get(
 }
 
 fn fetch(
-    repository: &Repository,
+    repository: &mut Repository,
     transport: &dyn Transport,
     remote: &Address,
     look: &Look,
@@ -193,11 +266,23 @@ fn fetch(
     if repository.vault.has_commit(tip)? {
         return Ok(());
     }
-    let vault = &repository.vault;
     // A run that was killed while it fetched leaves these.
-    [INCOMING, "shallow"].iter().try_for_each(|name| vault.unlock(name))?;
-    vault.adopt_packs(|| transport.fetch(remote, &look.branch, INCOMING, progress))?;
-    if let Err(error) = vault.tidy() {
+    [INCOMING, "shallow"].iter().try_for_each(|name| repository.vault.unlock(name))?;
+    let before = repository.vault.packs_before_fetch()?;
+    let fetched = transport.fetch(remote, &look.branch, INCOMING, progress);
+    // What came before it broke off is joined too.
+    let adopted = adopt(repository, &before);
+    fetched.and(adopted)
+}
+
+/// Takes what a fetch brought among the packs that are joined, under the backup's lock.
+fn adopt(repository: &mut Repository, before: &PacksBefore) -> Result<()> {
+    if !repository.vault.has_new_packs(before)? {
+        return Ok(());
+    }
+    let _lock = repository.relock(MERGE)?;
+    repository.vault.adopt_packs(before);
+    if let Err(error) = repository.vault.tidy() {
         repository.warn(format!("packs could not be joined: {error:#}"));
     }
     Ok(())

@@ -105,9 +105,11 @@ impl BackendArgs {
 fn set(args: &SetArgs, context: &mut Context<'_>) -> Result<u8> {
     let destination = args.backend.destination(args.remote.as_deref(), args.allow_public.into())?;
     let mut repository = Repository::open(&context.backup_dir, context.env)?;
-    let _lock = repository.lock("backend set")?;
+    let remote_lock = repository.lock_remote("backend set")?;
+    // Finishes what an interrupted run left, before anything is sent.
+    drop(repository.lock("backend set")?);
     let progress = context.ui.progress();
-    let push = backend::switch(&mut repository, &destination, &*progress);
+    let push = backend::switch(&mut repository, remote_lock, &destination, &*progress);
     drop(progress);
     context.warn_of(&repository);
     context.ui.emit(&BackendReport::of(&repository, Some(push?))?)

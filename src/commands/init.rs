@@ -11,11 +11,12 @@ use super::backend::BackendName;
 use super::joining::{self, FreshFolder, Wanted};
 use super::saved::Saved;
 use super::schedule::arrange;
-use crate::backend::{self, Destination, Look};
-use crate::backup::{self, BackupOutcome, Publishing};
+use crate::backend::{self, Destination, Look, Turn};
+use crate::backup::{self, BackupOutcome, BackupRequest, Publishing};
 use crate::error::{ErrorKind, Failure};
-use crate::repository::Repository;
+use crate::repository::lock::Lock;
 use crate::repository::settings::{self, Mode};
+use crate::repository::{RemoteLock, Repository};
 use crate::restore::{self, Conflict, RestoreOutcome};
 use crate::schedule::{self, Frequency, Schedulers, State};
 use crate::session::MachineSlug;
@@ -82,11 +83,12 @@ impl InitArgs {
             Some(repository) => repository,
             None => Repository::create(root, context.env)?,
         };
-        let lock = repository.lock("init")?;
-        let joined = match self.connect(&mut repository, destination.as_ref(), context) {
-            Ok(joined) => joined,
+        let remote_lock = repository.lock_remote("init")?;
+        let connected = self.connect(&mut repository, &remote_lock, destination.as_ref(), context);
+        let (lock, joined) = match connected {
+            Ok(connected) => connected,
             Err(error) => {
-                drop(lock);
+                drop(remote_lock);
                 fresh.clear();
                 return Err(error);
             }
@@ -94,7 +96,8 @@ impl InitArgs {
         if let Some(machine) = machine {
             take_machine(&mut repository, machine, joined.as_ref())?;
         }
-        let done = self.bring_together(&mut repository, joined.as_ref(), context);
+        let locks = (remote_lock, lock);
+        let done = self.bring_together(&mut repository, locks, joined.as_ref(), context);
         let (saved, restored) = match done {
             Ok(done) => done,
             Err(error) => {
@@ -102,8 +105,7 @@ impl InitArgs {
                 return Err(error);
             }
         };
-        let is_arranged = self.arrange_schedule(&repository, context)?;
-        drop(lock);
+        let is_arranged = self.arrange_schedule(&mut repository, context)?;
         context.warn_of(&repository);
         context.ui.emit(&InitReport {
             mode: settings::mode(&repository.vault)?,
@@ -188,26 +190,32 @@ impl InitArgs {
     fn connect(
         &self,
         repository: &mut Repository,
+        remote_lock: &RemoteLock,
         destination: Option<&Destination>,
         context: &mut Context<'_>,
-    ) -> Result<Option<Look>> {
-        let Some(destination) = destination else { return Ok(None) };
+    ) -> Result<(Lock, Option<Look>)> {
+        let lock = repository.lock("init")?;
+        let Some(destination) = destination else { return Ok((lock, None)) };
+        drop(lock);
         let progress = context.ui.progress();
-        let tried = backend::try_out(repository, destination, &*progress)?;
+        let tried = backend::try_out(repository, remote_lock, destination, &*progress)?;
+        let lock = repository.relock("init")?;
         backend::settle(repository, tried.as_ref())?;
-        Ok(tried.map(|tried| tried.look).filter(|look| look.tip.is_some()))
+        let joined = tried.map(|tried| tried.look).filter(|look| look.tip.is_some());
+        Ok((lock, joined))
     }
 
     /// Takes over what the remote has, saves what is here, gives back what is wished.
     fn bring_together(
         &self,
         repository: &mut Repository,
+        locks: (RemoteLock, Lock),
         joined: Option<&Look>,
         context: &mut Context<'_>,
     ) -> Result<(BackupOutcome, RestoreOutcome)> {
         let Some(look) = joined else {
             let wish = self.restore.map_or(Wanted::Nothing, Wish::wanted);
-            let saved = save(repository, context)?;
+            let saved = save(repository, locks, context)?;
             return Ok((saved, give_back(repository, &wish, context)?));
         };
         if !self.yes {
@@ -221,7 +229,7 @@ impl InitArgs {
         };
         // What comes back first is not saved as gone.
         let restored = give_back(repository, &wish, context)?;
-        Ok((save(repository, context)?, restored))
+        Ok((save(repository, locks, context)?, restored))
     }
 
     /// What the shell tool's first versions left at a remote is some machine's; which, only the user
@@ -277,12 +285,17 @@ impl InitArgs {
     }
 
     /// Sets the schedule; what was saved is saved where that fails, so it is a warning.
-    fn arrange_schedule(&self, repository: &Repository, context: &mut Context<'_>) -> Result<bool> {
+    fn arrange_schedule(
+        &self,
+        repository: &mut Repository,
+        context: &mut Context<'_>,
+    ) -> Result<bool> {
         let schedulers = Schedulers::of(context.env);
         let Some(frequency) = self.wished_schedule(repository, &schedulers, context)? else {
             return Ok(true);
         };
-        match arrange(repository, frequency, &schedulers, context) {
+        let locked = repository.relock("init");
+        match locked.and_then(|_lock| arrange(repository, frequency, &schedulers, context)) {
             Ok(()) => Ok(true),
             Err(error) => {
                 let word = frequency.as_str();
@@ -294,10 +307,18 @@ impl InitArgs {
     }
 }
 
-fn save(repository: &mut Repository, context: &Context<'_>) -> Result<BackupOutcome> {
+fn save(
+    repository: &mut Repository,
+    (remote_lock, lock): (RemoteLock, Lock),
+    context: &Context<'_>,
+) -> Result<BackupOutcome> {
     let roots = Roots::find(context.claude_dir.as_deref(), context.env);
     let progress = &*context.ui.progress();
-    backup::run(repository, &roots, Scope::All, Reading::Changed, Publishing::Now, progress)
+    let (scope, reading) = (Scope::All, Reading::Changed);
+    let saved =
+        backup::save(repository, &BackupRequest { roots: &roots, scope, reading }, progress)?;
+    let publishing = Publishing::Now(Turn::Taken(remote_lock));
+    backup::publish(repository, lock, saved, publishing, progress)
 }
 
 fn give_back(

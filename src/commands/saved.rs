@@ -103,6 +103,13 @@ pub(super) fn push_words(page: &mut Page<'_>, push: &Push, remote: Option<&str>)
             }
             Ok(())
         }
+        Push::InProgress { owner } => {
+            let run = owner.as_ref().map_or_else(
+                || "another run".to_owned(),
+                |owner| format!("another run (`{}`, pid {})", owner.doing, owner.pid),
+            );
+            page.line(format!("  {run} is talking to {remote} and pushes this too"))
+        }
         Push::NotConfigured | Push::Later => Ok(()),
     }
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::saved::Saved;
-use crate::backup::{self, BackupOutcome, Publishing};
+use crate::backend::Turn;
+use crate::backup::{self, BackupRequest, Publishing};
 use crate::repository::Repository;
 use crate::scan;
 use crate::source::{Roots, Scope};
@@ -54,25 +55,19 @@ impl SyncArgs {
             let prepared = sync::plan(&repository, &roots, scope, reading, &*progress)?;
             return context.ui.emit(&DryRun::new(&prepared));
         }
-        let _lock = backup::noted(&repository, repository.lock("sync"))?;
+        let lock = backup::noted(&repository, repository.lock("sync"))?;
         let progress = context.ui.progress();
-        let publishing = if self.no_push { Publishing::Later } else { Publishing::Now };
-        let outcome = backup::run(
-            &mut repository,
-            &roots,
-            self.scope(),
-            self.reading(),
-            publishing,
-            &*progress,
-        );
-        let outcome = outcome.map(|made| BackupOutcome {
-            proof: verify::prove_daily(&repository, &roots, &*progress),
-            ..made
-        });
-        let mut outcome = outcome?;
+        let request = BackupRequest { roots: &roots, scope: self.scope(), reading: self.reading() };
+        let mut outcome = backup::save(&repository, &request, &*progress)?;
+        outcome.proof = verify::prove_daily(&repository, &roots, &*progress);
         if self.scan {
             outcome.scan = Some(scan::run(&repository, &roots, &*progress)?);
         }
+        let publishing = match self.no_push {
+            true => Publishing::Later,
+            false => Publishing::Now(Turn::Wanted("sync")),
+        };
+        let outcome = backup::publish(&mut repository, lock, outcome, publishing, &*progress)?;
         drop(progress);
         context.warn_of(&repository);
         context.ui.emit(&Saved(outcome))

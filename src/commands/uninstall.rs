@@ -36,11 +36,13 @@ impl UninstallArgs {
             schedule::remove(&schedulers)?;
             return context.ui.emit(&UninstallReport::new(false, context));
         };
+        // Nobody may be pushing what is deleted.
+        let remote_lock = repository.lock_remote("uninstall")?;
         let lock = repository.lock("uninstall")?;
         schedule::forget(&repository, &schedulers)?;
         let data_deleted = self.wants_data_deleted(&repository, context)?;
         if data_deleted {
-            drop(lock);
+            drop((lock, remote_lock));
             delete(&repository)?;
         }
         context.ui.emit(&UninstallReport::new(data_deleted, context))

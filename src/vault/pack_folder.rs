@@ -21,6 +21,8 @@ use super::pack_file::PackFile;
 use super::pack_list::{self, Keep, List, Listed, is_pack_name, write_durable};
 use crate::fs;
 
+pub use self::adoption::PacksBefore;
+
 /// Mode of packs and their indexes, which nobody writes to.
 pub(super) const READ_ONLY: u32 = 0o400;
 /// Everything git may put beside a pack, in the order in which it is safe to remove.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Result;
 use chrono::DateTime;
 
 use super::{Author, CommitInfo, FileMode, Grown, ObjectId, Previous, Step, TreeEdits, Vault};
@@ -22,6 +23,15 @@ impl Sandbox {
 
     pub(super) fn root(&self) -> PathBuf {
         self.home.path().join("backup")
+    }
+
+    /// Runs a fetch, then takes its packs among ours, as after a fetch from a remote.
+    pub(super) fn adopting<T>(&self, fetch: impl FnOnce() -> Result<T>) -> Result<T> {
+        let before = self.vault.packs_before_fetch()?;
+        let fetched = fetch();
+        self.vault.adopt_packs(&before);
+        self.vault.reread()?;
+        fetched
     }
 
     /// Forgets all that is in memory, as a new process would.

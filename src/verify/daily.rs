@@ -80,21 +80,21 @@ fn try_share(subject: &Subject<'_>, progress: &dyn Progress) -> Result<Option<To
     let unproven = names.filter(|name| !tried.proven.contains(name)).collect();
     let (proven, tried_now) = (tried.proof.proven, tried.proof.tried);
     receipts::remember_share(repository, tried.proof, tried.proven, unproven, &problems)?;
-    log(repository, &problems);
     Ok(Some(Today { proven, tried: tried_now, problems }))
 }
 
-/// Whoever asks tomorrow what happened last night finds it in the log.
-fn log(repository: &Repository, problems: &[Problem]) {
-    let Some(Problem { machine, path, error, .. }) = problems.first() else { return };
-    let more = match problems.len() {
-        1 => String::new(),
-        number => format!(" and {} more", number - 1),
-    };
-    let line =
-        format!("damaged: {machine}/{path}: {error}{more}; see `claude-backup verify --repair`");
-    if let Err(error) = repository.log(&line) {
-        repository.warn(format!("the trial is not in the log: {error:#}"));
+impl Today {
+    /// What the log says of it: whoever asks tomorrow what happened last night finds it there.
+    #[must_use]
+    pub fn log_line(&self) -> Option<String> {
+        let Problem { machine, path, error, .. } = self.problems.first()?;
+        let more = match self.problems.len() {
+            1 => String::new(),
+            number => format!(" and {} more", number - 1),
+        };
+        Some(format!(
+            "damaged: {machine}/{path}: {error}{more}; see `claude-backup verify --repair`"
+        ))
     }
 }
 

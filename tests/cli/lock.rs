@@ -30,9 +30,18 @@ struct Holder(Child);
 
 impl Holder {
     fn of(sandbox: &Sandbox) -> Self {
+        Self::of_lock(sandbox, "lock")
+    }
+
+    /// One that talks to the remote of this sandbox's backup.
+    fn of_the_remote(sandbox: &Sandbox) -> Self {
+        Self::of_lock(sandbox, "remote.lock")
+    }
+
+    fn of_lock(sandbox: &Sandbox, name: &str) -> Self {
         let mut child = Command::new("python3")
             .args(["-c", HOLDER])
-            .arg(sandbox.backup(".git/claude-backup/lock"))
+            .arg(sandbox.backup(".git/claude-backup").join(name))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -68,8 +77,8 @@ fn the_second_run_is_told_who_holds_the_backup_instead_of_leaving_as_if_it_had_w
     assert_eq!(ran.screen(), "");
     let pid = holder.pid();
     let told = format!(
-        "error: another run holds the backup: `sync` with process id {pid}, since 2026-11-20 02:59:30 UTC\n\
-         hint: wait until it has ended; a run that dies lets go of the backup by itself\n"
+        "error: the backup is in use by `sync` (pid {pid}, since 2026-11-20 02:59:30 UTC)\n\
+         hint: wait for it; a crashed run releases the lock by itself\n"
     );
     assert_eq!(ran.talk(), told);
     assert_eq!(sandbox.commits(), before);
@@ -100,6 +109,44 @@ fn what_only_reads_is_not_held_up() {
     holder.ends();
 }
 
+/// A backup with a remote that is a folder.
+fn pushed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let remote = sandbox.home("remote.git");
+    git2::Repository::init_bare(&remote).unwrap();
+    let remote = remote.to_str().unwrap();
+    sandbox.write_session("-p", ID, 4);
+    sandbox.run(&["init", "--backend", "git", "--remote", remote]).success();
+    sandbox
+}
+
+#[test]
+fn while_another_run_talks_to_the_remote_a_sync_saves_and_leaves_the_push_to_it() {
+    let sandbox = pushed();
+    let holder = Holder::of_the_remote(&sandbox);
+    sandbox.append_session("-p", ID, 4..6);
+    let sync = sandbox.sync();
+    assert_eq!((&sync["grown"], &sync["pushed"]), (&1.into(), &false.into()));
+    assert_eq!(sync["push"]["state"], "in-progress");
+    assert_eq!(sync["push"]["owner"]["pid"], holder.pid());
+    let screen = sandbox.run(&["sync"]).success().screen();
+    let pid = holder.pid();
+    let told = format!("another run (`sync`, pid {pid}) is talking to the remote");
+    assert!(screen.contains(&told), "{screen}");
+    holder.dies();
+    assert_eq!(sandbox.sync()["push"]["state"], "pushed");
+}
+
+#[test]
+fn a_push_that_waits_for_another_run_is_in_the_log() {
+    let sandbox = pushed();
+    let holder = Holder::of_the_remote(&sandbox);
+    sandbox.sync();
+    let log = std::fs::read_to_string(sandbox.backup("backup.log")).unwrap();
+    assert!(log.trim_end().ends_with("; another run pushes it"), "{log}");
+    holder.ends();
+}
+
 #[test]
 fn a_killed_run_leaves_no_lock() {
     let sandbox = saved();
@@ -126,7 +173,7 @@ fn a_lock_whose_owner_is_not_written_yet_is_held_all_the_same() {
     let holder = Holder::of(&sandbox);
     sandbox.write(".claude-backup/.git/claude-backup/lock", "");
     let ran = sandbox.run(&["sync"]).fails(11);
-    assert!(ran.talk().starts_with("error: another run holds the backup\n"), "{ran:?}");
+    assert!(ran.talk().starts_with("error: the backup is in use by another run\n"), "{ran:?}");
     let error = sandbox.run(&["sync", "--json"]).fails(11).json_error();
     assert_eq!((&error["code"], &error["owner"]), (&"locked".into(), &serde_json::Value::Null));
     holder.ends();

@@ -12,8 +12,9 @@ host of plain http itself, and leads to any other server. MOODS is a JSON file, 
     {"refuse_push": true}  answer 403 to everything about sending packs
     {"fail": 500}          answer this to everything
     {"moved": [OLD, NEW]}  send who asks below OLD to NEW
+    {"hold": WORD}         answer requests for a path with WORD only once the mood has changed
 
-Each request becomes a line of JSON in LOG.
+Each request becomes a line of JSON in LOG; one that is held becomes another, {"held": PATH}, at once.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import unquote, urlsplit
 
 # The server's git must not be led astray by whoever starts the tests.
@@ -94,9 +96,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             back.join()
         self.close_connection = True
 
-    def serve(self):
+    def read_moods(self):
         with open(OPTIONS.moods) as file:
             self.moods = json.load(file)
+
+    def is_held(self):
+        return self.moods.get("hold", "/ ") in self.path
+
+    def wait_while_held(self):
+        self.read_moods()
+        if self.is_held():
+            self.log_line({"held": self.path})
+        while self.is_held():
+            time.sleep(0.01)
+            self.read_moods()
+
+    def serve(self):
+        self.wait_while_held()
         self.received = 0
         self.note = {"method": self.command, "path": self.path, "status": None}
         self.note["proxied"] = self.path.startswith("http://")

@@ -1,6 +1,7 @@
 //! A git server over http or https, one that can be ill-tempered.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -9,6 +10,9 @@ use crate::bare::Bare;
 use crate::needs::{self, Need};
 use crate::running::Running;
 use crate::tls::Certificate;
+
+/// So long a machine may take to ask for something.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `githttp.py` and the one repository that it serves.
 pub struct HttpServer {
@@ -101,10 +105,32 @@ impl HttpServer {
         self.mood(&json!({}))
     }
 
+    /// Holds every request for a path with this word from now on, until it is well again.
+    pub fn hold(&self, word: &str) -> &Self {
+        self.mood(&json!({"hold": word}))
+    }
+
+    /// Waits until a request is held.
+    pub fn wait_for_a_held_request(&self) {
+        let begun = Instant::now();
+        while !self.lines().iter().any(|line| line.get("held").is_some()) {
+            assert!(begun.elapsed() < PATIENCE, "nobody asked");
+            std::thread::yield_now();
+        }
+    }
+
     /// What was asked so far.
     pub fn requests(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line.get("held").is_none());
+        lines
+    }
+
+    /// The whole lines of its log.
+    fn lines(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Bytes of packs that were sent to it so far.

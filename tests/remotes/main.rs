@@ -48,3 +48,4 @@ mod ssh;
 mod surroundings;
 mod tls;
 mod twins;
+mod two_runs;

@@ -1,7 +1,8 @@
 //! Packs that a fetch brings: git and libgit2 write them, and from then on they are ours to join.
 //!
 //! Each fetch leaves a pack, and libgit2 has nothing that would ever join them. That a pack is ours
-//! is noted once the fetch is over. A crash in between costs only that this one stays as it is.
+//! is noted once the fetch is over, under the backup's lock, which the fetch itself does without. A
+//! crash in between costs only that this one stays as it is.
 
 use std::collections::BTreeSet;
 
@@ -12,26 +13,38 @@ use crate::vault::Vault;
 use crate::vault::pack_index;
 use crate::vault::pack_list::{self, Listed};
 
+/// The packs that were there before a fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PacksBefore(BTreeSet<String>);
+
 impl Vault {
-    /// Runs a fetch, and takes the packs that it leaves among those that [`Vault::tidy`] joins.
-    ///
-    /// Packs that were there before stay whose they are, and so does one with a `.keep`, which
-    /// somebody still writes or wants as it is. Also where the fetch fails, what it brought by then
-    /// is taken. The caller holds the backup's lock.
+    /// The packs that are there now; a fetch comes next.
     ///
     /// # Errors
-    /// That of the fetch; else where the folder of packs cannot be read. Packs that could not be
-    /// noted as ours are a warning: their objects are there all the same.
-    pub fn adopt_packs<T>(&self, fetch: impl FnOnce() -> Result<T>) -> Result<T> {
-        let packs = self.packs()?;
-        let before = packs.complete()?;
-        let fetched = fetch();
-        if let Err(error) = packs.adopt_all_but(&before) {
+    /// Where the folder of packs cannot be read.
+    pub fn packs_before_fetch(&self) -> Result<PacksBefore> {
+        self.packs()?.complete().map(PacksBefore)
+    }
+
+    /// True if there are other packs than before.
+    ///
+    /// # Errors
+    /// Where the folder of packs cannot be read.
+    pub fn has_new_packs(&self, before: &PacksBefore) -> Result<bool> {
+        Ok(self.packs()?.complete()?.difference(&before.0).next().is_some())
+    }
+
+    /// Takes the packs that a fetch left among those that [`Vault::tidy`] joins.
+    ///
+    /// Packs that were there before stay whose they are, and so does one with a `.keep`, which
+    /// somebody still writes or wants as it is. Those that another run made meanwhile are in the list
+    /// already. Packs that could not be noted as ours are a warning: their objects are there all the
+    /// same. The caller holds the backup's lock.
+    pub fn adopt_packs(&self, before: &PacksBefore) {
+        let adopted = self.packs().and_then(|packs| packs.adopt_all_but(&before.0));
+        if let Err(error) = adopted {
             self.warn(format!("fetched packs will not be joined: {error:#}"));
         }
-        let reopened = self.reopen();
-        let fetched = fetched?;
-        reopened.map(|()| fetched)
     }
 }
 

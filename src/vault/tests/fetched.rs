@@ -69,7 +69,7 @@ impl<'a> Other<'a> {
             }
             Ok(())
         };
-        self.sandbox.vault.adopt_packs(fetch).unwrap();
+        self.sandbox.adopting(fetch).unwrap();
     }
 }
 
@@ -184,7 +184,7 @@ fn long_chains_of_git_are_cut_where_its_packs_are_joined() {
             return;
         }
         // As if the pack had come by a fetch.
-        sandbox.vault.adopt_packs(|| Ok(repack(&sandbox, depth))).unwrap();
+        sandbox.adopting(|| Ok(repack(&sandbox, depth))).unwrap();
         assert!(sandbox.deepest() > Some(48));
         let before = objects(&sandbox);
         let adopted = sandbox.packs(".pack")[0].replace("pack-", "kept ").replace(".pack", "\n");
@@ -264,7 +264,7 @@ fn a_thin_pack_that_was_completed_joins_ours() {
     let thin = git_fed(home, &other.root, &words, wanted).unwrap();
     let complete =
         || Ok(git_fed(home, &sandbox.root(), &["index-pack", "--stdin", "--fix-thin"], &thin));
-    sandbox.vault.adopt_packs(complete).unwrap();
+    sandbox.adopting(complete).unwrap();
     let packs = open_all(&sandbox);
     let base = ObjectId::of_bytes(&ledger(0));
     assert_eq!(packs.iter().filter(|pack| pack.entry(base).is_some()).count(), 2);
@@ -294,7 +294,7 @@ fn an_object_that_a_pack_has_twice_is_no_circle() {
     pack.extend_from_slice(&sum);
     let (home, root) = (sandbox.home.path(), sandbox.root());
     let index = || Ok(git_fed(home, &root, &["index-pack", "--stdin"], &pack));
-    if sandbox.vault.adopt_packs(index).unwrap().is_none() {
+    if sandbox.adopting(index).unwrap().is_none() {
         return;
     }
     let name = sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -328,12 +328,12 @@ fn only_what_a_fetch_brings_is_taken() {
     let listed = || fs_err::read_to_string(list(&sandbox)).unwrap().lines().count();
     let count = listed();
     bring(1, &[]).unwrap();
-    sandbox.vault.adopt_packs(|| Ok(())).unwrap();
+    sandbox.adopting(|| Ok(())).unwrap();
     assert_eq!(listed(), count);
-    sandbox.vault.adopt_packs(|| bring(2, &["--keep"])).unwrap();
+    sandbox.adopting(|| bring(2, &["--keep"])).unwrap();
     assert_eq!(listed(), count);
     // What a fetch brought before it failed is no less worth joining, and can be read at once.
-    let failed = sandbox.vault.adopt_packs(|| {
+    let failed = sandbox.adopting(|| {
         bring(3, &[])?;
         if listed() == count {
             bail!("the connection broke");
@@ -345,7 +345,7 @@ fn only_what_a_fetch_brings_is_taken() {
     assert!(sandbox.vault.exists(ObjectId::of_bytes(&ledger(3))).unwrap());
     // Our own commits may go on meanwhile.
     let commit = || Ok(sandbox.commit(&[("x", b"1")], "2026-12-01T12:00:00Z"));
-    sandbox.vault.adopt_packs(commit).unwrap();
+    sandbox.adopting(commit).unwrap();
     assert_eq!(listed(), count + 2);
     assert_eq!(sandbox.packs(".keep").len(), 2);
     sandbox.assert_clean();
