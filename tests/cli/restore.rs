@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::SystemTime;
 
 use serde_json::json;
 
@@ -155,12 +154,11 @@ fn sessions_come_back_private_and_scripts_with_their_bits() {
 fn a_restored_session_is_new_to_the_sweep_unless_its_time_is_kept() {
     let sandbox = Sandbox::new();
     sandbox.write_session("-p", ID, 4).age(sandbox.session("-p", ID), 40).init();
-    let modified = || fs::metadata(sandbox.session("-p", ID)).unwrap().modified().unwrap();
+    let modified = || sandbox.modified(sandbox.session("-p", ID));
     let original = modified();
-    sandbox.remove(".claude");
-    let before = SystemTime::now() - std::time::Duration::from_secs(2);
+    sandbox.remove(".claude").write("now", "by the clock of the file system");
     sandbox.run(&["restore", ID]).success();
-    assert!(modified() >= before, "the time is now");
+    assert!(modified() >= sandbox.modified("now"));
     sandbox.remove(".claude");
     insta::assert_snapshot!(sandbox.run(&["restore", ID, "--keep-mtime"]).success().both());
     assert_eq!(modified(), original);
