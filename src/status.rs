@@ -1,5 +1,6 @@
 //! How the backup is, at one glance.
 
+mod long_runs;
 mod push;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use crate::backend::{self, GithubState};
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
+use crate::repository::lock::Owner;
 use crate::repository::lost::LOST_HISTORY;
 use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
@@ -52,6 +54,8 @@ pub struct Status {
     pub last_backup: String,
     /// How the last run here ended.
     pub last_run: Option<LastRun>,
+    /// Runs that are active now.
+    pub running: Vec<Owner>,
     /// What this machine's sessions take, as in `380M`.
     pub backup_size: String,
     /// The same in bytes.
@@ -122,6 +126,8 @@ pub enum Health {
     AtRisk,
     /// There is something to save, and nothing was saved for days.
     Overdue,
+    /// A run has been active for more than an hour.
+    LongRun,
     /// A schedule is set, and no run will start.
     NotScheduled,
     /// The copy elsewhere lacks something.
@@ -217,6 +223,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         backup_dir: repository.root().display().to_string(),
         last_backup: head.map(|head| head.time.to_rfc3339()).unwrap_or_default(),
         last_run: manifest.last_run,
+        running: repository.running()?,
         backup_size: size_words(size),
         backup_size_bytes: size,
         machine: repository.env().host.clone(),
@@ -358,6 +365,8 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
             ),
         ));
     }
+    let long_runs = long_runs::warnings(&status.running, now);
+    found.extend(long_runs.map(|text| (Health::LongRun, text)));
     found.extend(overdue(status, now).map(|text| (Health::Overdue, text)));
     let Scheduled { frequency, state, .. } = &status.scheduled;
     found.extend(schedule::problem(*frequency, state).map(|text| (Health::NotScheduled, text)));

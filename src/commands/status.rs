@@ -91,6 +91,14 @@ impl StatusReport {
             let text = format!("Claude Code will delete {swept} within {days} days; {safe}");
             fields.push(("sweep", Span::plain(text)));
         }
+        let running = status.running.iter().map(|owner| {
+            let since = when(owner.since, self.env.now(), &self.env);
+            format!("{} (pid {}), since {since}", owner.doing, owner.pid)
+        });
+        let running: Vec<String> = running.collect();
+        if !running.is_empty() {
+            fields.push(("running", Span::plain(running.join(", "))));
+        }
         fields.extend(self.proof().map(|proof| ("proof", Span::plain(proof))));
         fields.extend(self.secrets().map(|secrets| ("secrets", Span::plain(secrets))));
         let others = status.machines.iter().filter(|line| line.slug != status.machine_slug);
@@ -173,6 +181,7 @@ impl Report for StatusReport {
             Health::Loss
             | Health::Incomplete
             | Health::Overdue
+            | Health::LongRun
             | Health::NotScheduled
             | Health::NotPushed => Mark::Warn,
             Health::Never | Health::Damaged | Health::AtRisk => Mark::Bad,

@@ -138,6 +138,30 @@ fn while_another_run_talks_to_the_remote_a_sync_saves_and_leaves_the_push_to_it(
 }
 
 #[test]
+fn a_run_that_takes_more_than_an_hour_is_reported() {
+    let sandbox = pushed();
+    let holder = Holder::of_the_remote(&sandbox);
+    let pid = holder.pid();
+    let status = sandbox.json(&["status"]);
+    assert_eq!(status["health"], "ok", "it has just begun");
+    let since = "2026-11-20T02:59:30Z";
+    let run = serde_json::json!({"pid": pid, "since": since, "doing": "sync"});
+    assert_eq!(status["running"], serde_json::json!([run]));
+
+    sandbox.pass_minutes(61);
+    let status = sandbox.json(&["status"]);
+    assert_eq!(status["health"], "long-run");
+    let told = format!("`sync` (pid {pid}) has been running for an hour");
+    assert!(status["warnings"][0].as_str().unwrap().starts_with(&told), "{status:#}");
+    let screen = sandbox.run(&["status"]).success().screen();
+    assert!(screen.starts_with('!') && screen.contains(&told), "{screen}");
+    assert!(screen.contains(&format!("sync (pid {pid}), since today 02:59")), "{screen}");
+    holder.dies();
+    let status = sandbox.json(&["status"]);
+    assert_eq!((&status["health"], &status["running"]), (&"ok".into(), &serde_json::json!([])));
+}
+
+#[test]
 fn a_push_that_waits_for_another_run_is_in_the_log() {
     let sandbox = pushed();
     let holder = Holder::of_the_remote(&sandbox);
