@@ -5,6 +5,7 @@ mod github;
 mod visibility;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -136,8 +137,13 @@ struct Place {
 
 impl Place {
     /// An address that the user gave; one at GitHub is refused where `gh` tells that others can read it.
-    fn of_address(address: &Address, allow: AllowPublic, env: &Env) -> Result<Self> {
-        let readers = visibility::of_address(address, env)?;
+    fn of_address(
+        address: &Address,
+        allow: AllowPublic,
+        env: &Env,
+        limit: Duration,
+    ) -> Result<Self> {
+        let readers = visibility::of_address(address, env, limit)?;
         if let Some(readers) = &readers {
             readers.check(allow)?;
         }
@@ -166,8 +172,14 @@ pub fn try_out(
 ) -> Result<Option<Tried>> {
     let place = match destination {
         Destination::Local => return Ok(None),
-        Destination::Git(address, allow) => Place::of_address(address, *allow, repository.env())?,
-        Destination::Github(allow) => github::place(repository.env(), *allow)?,
+        Destination::Git(address, allow) => {
+            let limits = repository.vault.time_limits(repository.env())?;
+            Place::of_address(address, *allow, repository.env(), limits.silence)?
+        }
+        Destination::Github(allow) => {
+            let limits = repository.vault.time_limits(repository.env())?;
+            github::place(repository.env(), limits.silence, *allow)?
+        }
     };
     let before = repository.vault.credential_helper(github::URL)?;
     let sets_helper = place.helper.is_some();

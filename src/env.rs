@@ -140,16 +140,6 @@ impl Env {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The programs of this name on `PATH`, in its order; folders that depend on where one stands do
-    /// not count.
-    pub fn programs(&self, name: &str) -> impl Iterator<Item = PathBuf> {
-        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        let folders = std::env::split_paths(self.variable("PATH").unwrap_or_default());
-        let absolute = folders.filter(|folder| folder.is_absolute()).collect::<Vec<_>>();
-        let paths = absolute.into_iter().map(move |folder| folder.join(&name));
-        paths.filter(|path| is_executable(path))
-    }
-
     /// The path from the root: relative ones are below the working folder, `~` is the home.
     ///
     /// A shell leaves the tilde of `--flag=~/x` as it is, and a timer has no shell.
@@ -233,15 +223,16 @@ fn user_id() -> u32 {
     0
 }
 
+/// True for a file that may be run.
 #[cfg(unix)]
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs_err::metadata(path)
         .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 

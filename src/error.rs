@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Refused,
     /// Others can read the remote repository, and the user has not accepted that.
     PublicRepository,
+    /// A remote or a program made no progress for too long.
+    TimedOut,
     /// Stopped by the user.
     Interrupted,
 }
@@ -49,7 +51,8 @@ impl ErrorKind {
             | Self::Unreachable
             | Self::Unauthorized
             | Self::Refused
-            | Self::PublicRepository => 1,
+            | Self::PublicRepository
+            | Self::TimedOut => 1,
             Self::Usage => 2,
             Self::NoRepository => 10,
             Self::Locked => 11,

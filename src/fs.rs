@@ -187,6 +187,45 @@ pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Opens a file that must be a plain one; nothing where it is not there. Neither a pipe nor a device
+/// in its place blocks.
+///
+/// # Errors
+/// Where it is something other than a file; else as the file system says, with the path.
+pub fn open_plain(
+    path: &Path,
+    options: &mut fs_err::OpenOptions,
+) -> io::Result<Option<fs_err::File>> {
+    // A pipe that nobody reads cannot even be opened, and the answer would not name it.
+    let is_other = |file: &std::fs::Metadata| !file.is_file();
+    if fs_err::metadata(path).is_ok_and(|file| is_other(&file)) {
+        return Err(not_a_file(path));
+    }
+    match without_blocking(options).open(path) {
+        Ok(file) if is_other(&file.metadata()?) => Err(not_a_file(path)),
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn without_blocking(options: &mut fs_err::OpenOptions) -> &mut fs_err::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    options.options_mut().custom_flags(flags.bits() as i32);
+    options
+}
+
+#[cfg(not(unix))]
+fn without_blocking(options: &mut fs_err::OpenOptions) -> &mut fs_err::OpenOptions {
+    options
+}
+
+fn not_a_file(path: &Path) -> io::Error {
+    io::Error::other(format!("`{}` is not a regular file; remove it", path.display()))
+}
+
 /// Removes a file; one that is not there is removed already.
 ///
 /// # Errors

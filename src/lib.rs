@@ -36,6 +36,7 @@ pub mod vault;
 pub mod env;
 pub mod error;
 pub mod fs;
+pub mod process;
 pub mod progress;
 
 #[cfg(any(test, fuzzing))]
@@ -59,12 +60,20 @@ pub fn run(
     cli::run(&arguments, env, Streams { input, out, err })
 }
 
+/// Reads the process and listens to signals.
+fn start() -> anyhow::Result<Env> {
+    let env = Env::from_process()?;
+    signals::listen(&env)?;
+    signals::end_blocked_runs()?;
+    Ok(env)
+}
+
 /// The whole program as the process runs it.
 #[must_use]
 pub fn main() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (mut out, mut err) = (io::stdout(), io::stderr());
-    match Env::from_process().and_then(|env| signals::listen(&env).map(|()| env)) {
+    match start() {
         Ok(env) => run(arguments, &env, &mut out, &mut err),
         Err(error) => cli::fail_without_env(&arguments, &mut err, &error),
     }

@@ -1,9 +1,14 @@
 //! Ctrl-C and SIGTERM, turned into flags that work looks at.
 
+#[cfg(unix)]
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use crate::env::Env;
 use crate::error::ErrorKind;
+#[cfg(unix)]
+use crate::process;
 
 /// Makes the first Ctrl-C or SIGTERM ask for a stop and a second Ctrl-C end the process at once.
 ///
@@ -24,6 +29,42 @@ pub(crate) fn listen(env: &Env) -> Result<()> {
         .and_then(|_| register(SIGTERM, env.interrupt.clone()))
         .map(drop)
         .context("failed to listen for Ctrl-C")
+}
+
+/// So long a run may take to its next safe point.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_millis(1_500);
+
+/// Ends a run that is still there a while after Ctrl-C or SIGTERM: something blocks it, such as a
+/// disk that went away. What is on the disk then is what a crash would leave, which the next run
+/// finishes.
+///
+/// # Errors
+/// Where the system refuses a handler or a thread.
+#[cfg(unix)]
+pub(crate) fn end_blocked_runs() -> Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
+    let mut signals = signals.context("failed to listen for Ctrl-C")?;
+    let wait = move || {
+        if signals.forever().next().is_some() {
+            std::thread::sleep(GRACE);
+            process::end_all();
+            signal_hook::low_level::exit(i32::from(ErrorKind::Interrupted.exit_code()));
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".into()).spawn(wait);
+    thread.map(drop).context("failed to listen for Ctrl-C")
+}
+
+/// Does nothing; the first Ctrl-C ends the process.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub(crate) fn end_blocked_runs() -> Result<()> {
+    Ok(())
 }
 
 /// Leaves signals as they are; the first Ctrl-C ends the process.

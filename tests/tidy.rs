@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("env", &[]),
     ("error", &[]),
     ("fs", &[]),
+    ("process", &[]),
     ("progress", &[]),
     ("session", &[]),
     ("archive", &[]),
@@ -62,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lib", &["cli", "signals", "ui"]),
     ("main", &[]),
 ];
-const FOUNDATION: &[&str] = &["env", "error", "fs", "progress"];
+const FOUNDATION: &[&str] = &["env", "error", "fs", "process", "progress"];
 
 #[test]
 fn imports_point_down() {

@@ -3,7 +3,7 @@
 //! The only file that starts `gh`. What is sent goes the way of any git remote.
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::Place;
 use super::visibility::{AllowPublic, Readers, Visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::process::{self, Output, Programs, TimeLimits};
 use crate::repository::Repository;
 use crate::repository::settings::Mode;
 use crate::vault::transport::Address;
@@ -26,6 +27,8 @@ pub(super) const PROGRAM: &str = "gh";
 /// What credentials are asked for.
 pub(super) const URL: &str = "https://github.com";
 const DESCRIPTION: &str = "Backup of Claude Code sessions, made by claude-backup";
+/// None of its answers is longer.
+const MOST_OUTPUT: usize = 1 << 20;
 /// The first version whose `repo view` tells the visibility and the account as JSON.
 const OLDEST: (u32, u32) = (2, 0);
 
@@ -33,6 +36,7 @@ const OLDEST: (u32, u32) = (2, 0);
 pub(super) struct Gh<'a> {
     program: PathBuf,
     env: &'a Env,
+    limit: Duration,
 }
 
 /// What `gh repo view` tells.
@@ -69,8 +73,8 @@ pub(super) fn default_name(account: &str) -> String {
 ///
 /// # Errors
 /// Where `gh` is not there, too old or not logged in; as [`Gh::repository`].
-pub(super) fn place(env: &Env, allow: AllowPublic) -> Result<Place> {
-    let gh = Gh::find(env).ok_or_else(|| {
+pub(super) fn place(env: &Env, limit: Duration, allow: AllowPublic) -> Result<Place> {
+    let gh = Gh::find(env, limit).ok_or_else(|| {
         Failure::new(ErrorKind::Failed, "the GitHub backend needs the program `gh`")
             .hint("install it (https://cli.github.com) and run `gh auth login`, or use `--backend git --remote URL`")
     })?;
@@ -80,14 +84,16 @@ pub(super) fn place(env: &Env, allow: AllowPublic) -> Result<Place> {
 /// The GitHub repository that could be used without asking for anything, `owner/name`.
 #[must_use]
 pub fn usable_repository(env: &Env) -> Option<String> {
-    Gh::find(env)?.account().ok().map(|account| default_name(&account))
+    let gh = Gh::find(env, TimeLimits::default().silence)?;
+    gh.account().ok().map(|account| default_name(&account))
 }
 
 impl<'a> Gh<'a> {
     /// The program on `PATH`, whether usable or not.
     #[must_use]
-    pub(super) fn find(env: &'a Env) -> Option<Self> {
-        env.programs("gh").next().map(|program| Self { program, env })
+    pub(super) fn find(env: &'a Env, limit: Duration) -> Option<Self> {
+        let program = Programs::new(env, None).find("gh").next()?;
+        Some(Self { program, env, limit })
     }
 
     /// The same; else the one that set the remote, which a timer's `PATH` may not have.
@@ -96,12 +102,13 @@ impl<'a> Gh<'a> {
     /// Where git's settings cannot be read.
     pub(super) fn of(repository: &'a Repository) -> Result<Option<Self>> {
         let env = repository.env();
-        if let Some(found) = Self::find(env) {
+        let limit = repository.vault.time_limits(env)?.silence;
+        if let Some(found) = Self::find(env, limit) {
             return Ok(Some(found));
         }
         let program = repository.vault.setting(PROGRAM)?.map(PathBuf::from);
         let program = program.filter(|path| path.is_absolute() && path.is_file());
-        Ok(program.map(|program| Self { program, env }))
+        Ok(program.map(|program| Self { program, env, limit }))
     }
 
     /// Checks version and login, and tells whose account it is.
@@ -111,7 +118,7 @@ impl<'a> Gh<'a> {
     pub(super) fn account(&self) -> Result<String> {
         self.check_version()?;
         let status = self.run(&["auth", "status", "--hostname", HOST])?;
-        if !status.status.success() {
+        if !status.success {
             let message = "nobody is logged in to GitHub here";
             return Err(Failure::new(ErrorKind::Unauthorized, message)
                 .hint("log in with `gh auth login`, then try again")
@@ -176,11 +183,11 @@ impl<'a> Gh<'a> {
 
     fn view(&self, name: &str) -> Result<Option<View>> {
         let output = self.run(&["repo", "view", name, "--json", "visibility,url,sshUrl"])?;
-        if output.status.success() {
-            let view = serde_json::from_slice(&output.stdout);
+        if output.success {
+            let view = serde_json::from_slice(&output.out);
             return view.map(Some).context("`gh repo view` gave no JSON that makes sense");
         }
-        let words = words(&output.stderr);
+        let words = words(&output.err);
         match words.contains("Could not resolve to a Repository") || words.contains("HTTP 404") {
             true => Ok(None),
             false => Err(failed("repo view", &words)),
@@ -208,27 +215,18 @@ impl<'a> Gh<'a> {
     /// The output of a call that must succeed, without the last line end.
     fn ask(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
-        if !output.status.success() {
-            return Err(failed(arguments.first().unwrap_or(&""), &words(&output.stderr)));
+        if !output.success {
+            return Err(failed(arguments.first().unwrap_or(&""), &words(&output.err)));
         }
-        Ok(words(&output.stdout))
+        Ok(words(&output.out))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one file that starts gh")]
     fn run(&self, arguments: &[&str]) -> Result<Output> {
         let quiet =
             [("GH_PROMPT_DISABLED", "1"), ("NO_COLOR", "1"), ("GH_NO_UPDATE_NOTIFIER", "1")];
-        Command::new(&self.program)
-            .args(arguments)
-            .env_clear()
-            .envs(self.env.variables())
-            .env("HOME", &self.env.home)
-            .envs(quiet)
-            .env_remove("GH_DEBUG")
-            .current_dir(&self.env.home)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("cannot start `{}`", self.program.display()))
+        let mut command = Programs::new(self.env, None).command(&self.program);
+        command.args(arguments).envs(quiet).env_remove("GH_DEBUG");
+        process::run_whole(&mut command, b"", self.env, self.limit, MOST_OUTPUT)
     }
 }
 

@@ -4,6 +4,7 @@
 //! The answer and the user's consent are kept in `.git/config`, bound to the repository's name.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -231,9 +232,9 @@ fn refusal(name: &str, visibility: Visibility, consent: &str) -> Failure {
 
 /// Asks who can read the repository at an address, before anything is pushed there; `None` for
 /// another host, and where GitHub cannot be asked.
-pub(super) fn of_address(address: &Address, env: &Env) -> Result<Option<Readers>> {
+pub(super) fn of_address(address: &Address, env: &Env, limit: Duration) -> Result<Option<Readers>> {
     let Some(name) = github::name_of(address) else { return Ok(None) };
-    let visibility = ask(Gh::find(env), Some(name))?;
+    let visibility = ask(Gh::find(env, limit), Some(name))?;
     Ok(visibility.map(|(name, visibility)| Readers::at_setup(name, visibility)))
 }
 

@@ -1,15 +1,17 @@
 //! `backup.log`: a line for each run, for people who want to know what happened last night.
 
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use anyhow::{Context, Result};
+use fs_err::OpenOptions;
 
 use super::Repository;
 use super::manifest::stamp;
-use crate::fs::{PRIVATE_FILE, read_if_exists};
+use crate::fs::{PRIVATE_FILE, open_plain};
 
 /// A longer log is cut to half of this, at a line's beginning.
 const LONGEST: u64 = 256 * 1024;
+const HALF: i64 = 128 * 1024;
 
 impl Repository {
     /// Adds a line with the time of now; control characters in it become spaces.
@@ -20,23 +22,26 @@ impl Repository {
         let path = self.root().join("backup.log");
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let line = format!("{} {text}\n", stamp(self.env().now()));
-        let length = fs_err::metadata(&path).map_or(0, |log| log.len());
-        if length == 0 || length > LONGEST {
-            let old = read_if_exists(&path)?.unwrap_or_default();
-            return self.write_file(&path, &[newest(&old), line.as_bytes()].concat(), PRIVATE_FILE);
+        let opened = open_plain(&path, OpenOptions::new().read(true).append(true));
+        let Some(mut file) = opened? else {
+            return self.write_file(&path, line.as_bytes(), PRIVATE_FILE);
+        };
+        let failed = || format!("failed to write `{}`", path.display());
+        if file.metadata().with_context(failed)?.len() <= LONGEST {
+            return file.write_all(line.as_bytes()).with_context(failed);
         }
-        let mut file = fs_err::OpenOptions::new().append(true).open(&path)?;
-        file.write_all(line.as_bytes())
-            .with_context(|| format!("failed to write `{}`", path.display()))
+        let mut old = Vec::new();
+        file.seek(SeekFrom::End(-HALF))
+            .and_then(|_| file.read_to_end(&mut old))
+            .with_context(failed)?;
+        self.write_file(&path, &[newest(&old), line.as_bytes()].concat(), PRIVATE_FILE)
     }
 }
 
-/// The whole lines of the last half.
+/// The whole lines of a log's end.
 fn newest(log: &[u8]) -> &[u8] {
-    let half = usize::try_from(LONGEST / 2).unwrap_or(usize::MAX);
-    let Some(from) = log.len().checked_sub(half) else { return log };
-    let line = log[from..].iter().position(|byte| *byte == b'\n');
-    line.map_or(&[], |end| &log[from + end + 1..])
+    let line = log.iter().position(|byte| *byte == b'\n');
+    line.map_or(&[], |end| &log[end + 1..])
 }
 
 #[cfg(test)]
@@ -45,11 +50,16 @@ mod tests {
 
     #[test]
     fn a_long_log_keeps_its_newest_whole_lines() {
-        assert_eq!(newest(b"one\ntwo\n"), b"one\ntwo\n");
+        assert_eq!(newest(b"ne\ntwo\n"), b"two\n");
+        assert_eq!(newest(b"no end"), b"");
+        let (_home, env) = crate::testing::sandbox();
+        let repository = Repository::create(&env.home.join("b"), &env).unwrap();
+        let path = repository.root().join("backup.log");
         let line = [&[b'x'; 99][..], b"\n"].concat();
-        let long = line.repeat(4000);
-        let kept = newest(&long);
+        fs_err::write(&path, line.repeat(4000)).unwrap();
+        repository.log("new").unwrap();
+        let kept = fs_err::read(&path).unwrap();
         assert!(kept.len() < 132_000 && kept.len() > 130_000, "{}", kept.len());
-        assert_eq!(kept.len() % line.len(), 0);
+        assert!(kept.starts_with(&line) && kept.ends_with(b" new\n"));
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::Frequency;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::process::Programs;
 
 /// Where programs are found by a run that nobody's shell started: `git`, and what it asks for passwords.
 pub(super) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
@@ -66,7 +67,8 @@ impl Job {
 fn program(env: &Env) -> PathBuf {
     let real = |path: &Path| fs_err::canonicalize(path).ok();
     let own = real(&env.program);
-    let mut named = env.programs(env!("CARGO_PKG_NAME"));
+    let programs = Programs::new(env, None);
+    let mut named = programs.find(env!("CARGO_PKG_NAME"));
     named.find(|path| own.is_some() && real(path) == own).unwrap_or_else(|| env.program.clone())
 }
 

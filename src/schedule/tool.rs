@@ -1,12 +1,14 @@
 //! The system's own programs that schedules are made with.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::env::Env;
+use crate::process::{self, Programs, TimeLimits};
+
+/// None of these programs has more to print.
+const MOST_OUTPUT: usize = 4 << 20;
 
 /// One such program on this machine.
 pub(super) struct Tool<'a> {
@@ -28,35 +30,19 @@ pub(super) struct Said {
 impl<'a> Tool<'a> {
     /// The first of this name on `PATH`.
     pub(super) fn find(name: &'static str, env: &'a Env) -> Option<Self> {
-        env.programs(name).next().map(|path| Self { name, path, env })
+        let path = Programs::new(env, None).find(name).next()?;
+        Some(Self { name, path, env })
     }
 
     /// Runs it with this on standard input; how it ended is part of the answer.
-    #[expect(clippy::disallowed_methods, reason = "this is the one file that starts schedulers")]
     pub(super) fn ask(&self, words: &[&str], input: &str) -> Result<Said> {
-        let cannot = || format!("cannot start `{}`", self.path.display());
-        let mut child = Command::new(&self.path)
-            .args(words)
-            .env_clear()
-            .envs(self.env.variables())
-            .env("HOME", &self.env.home)
-            .env("LC_ALL", "C")
-            .env("SYSTEMD_PAGER", "")
-            .env("SYSTEMD_COLORS", "0")
-            .current_dir(&self.env.home)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(cannot)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // One that does not read to the end says why in its answer.
-            stdin.write_all(input.as_bytes()).ok();
-        }
-        let output = child.wait_with_output().with_context(cannot)?;
+        let mut command = Programs::new(self.env, None).command(&self.path);
+        command.args(words).env("LC_ALL", "C").env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0");
+        let limit = TimeLimits::default().silence;
+        let output =
+            process::run_whole(&mut command, input.as_bytes(), self.env, limit, MOST_OUTPUT)?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let (out, err) = (text(output.stdout), text(output.stderr));
-        Ok(Said { ok: output.status.success(), out, err })
+        Ok(Said { ok: output.success, out: text(output.out), err: text(output.err) })
     }
 
     /// Runs it where anything but success is a failure.

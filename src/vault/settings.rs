@@ -4,7 +4,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::Vault;
 use super::lock_file::{LockFile, lock_path, remove_leftover};
+use crate::env::Env;
 use crate::fs;
+use crate::process::TimeLimits;
 
 impl Vault {
     /// A setting of this repository; those of the user or the machine do not count.
@@ -30,6 +32,15 @@ impl Vault {
     /// Where `.git/config` cannot be replaced.
     pub fn remove_setting(&self, name: &str) -> Result<()> {
         self.change_config(&format!("claude-backup.{name}"), None)
+    }
+
+    /// How long remotes and programs may keep a run waiting.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be read or the setting is not a number of seconds.
+    pub fn time_limits(&self, env: &Env) -> Result<TimeLimits> {
+        let has_terminal = env.terminal.stdin && env.terminal.stderr;
+        TimeLimits::parse(self.setting("timeout")?.as_deref(), has_terminal)
     }
 
     /// The address of the remote `origin`, as it is written.

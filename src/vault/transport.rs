@@ -10,6 +10,7 @@ use crate::progress::Progress;
 
 mod address;
 mod explain;
+mod folder;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzzing;
 mod git_program;
@@ -103,12 +104,13 @@ impl Vault {
         choice: Choice,
         env: &'a Env,
     ) -> Result<Box<dyn Transport + 'a>> {
+        let limits = self.time_limits(env)?;
         let libgit2 = || Box::new(Libgit2::new(self, env));
         Ok(match choice {
             Choice::Libgit2 => libgit2(),
-            Choice::Git => Box::new(GitProgram::find(self, env)?),
+            Choice::Git => Box::new(GitProgram::find(self, env, limits)?),
             // Libgit2 sends whole files where git sends what changed in them.
-            Choice::Auto => match GitProgram::find(self, env) {
+            Choice::Auto => match GitProgram::find(self, env, limits) {
                 Ok(git) => Box::new(git),
                 Err(_) => libgit2(),
             },

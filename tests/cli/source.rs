@@ -136,6 +136,18 @@ fn a_stray_file_in_the_backup_folder_is_not_published() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_the_log_blocks_no_run() {
+    let sandbox = Sandbox::new();
+    sandbox.write_session("-p", ID, 2);
+    sandbox.init();
+    let log = sandbox.backup("backup.log");
+    std::fs::remove_file(&log).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let warnings = sandbox.sync()["warnings"].to_string();
+    assert!(warnings.contains("backup.log` is not a regular file"), "{warnings}");
+}
+
+#[test]
 fn a_pipe_and_a_socket_stop_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write_session("-p", ID, 2);

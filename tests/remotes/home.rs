@@ -186,15 +186,32 @@ impl Machine {
         let _ = self.command(arguments).timeout(moment).output();
     }
 
+    /// Starts the program, which goes on beside the test.
+    pub fn started(&self, arguments: &[&str]) -> std::process::Child {
+        let mut command = self.plain_command(arguments);
+        let silent = || std::process::Stdio::null();
+        command.stdin(silent()).stdout(silent()).stderr(silent()).spawn().unwrap()
+    }
+
+    /// The folder of its programs.
+    pub fn path(&self) -> String {
+        self.folder.path().join("programs").display().to_string()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(cargo_bin!("claude-backup"));
+        let mut command = Command::from_std(self.plain_command(arguments));
+        command.timeout(PATIENCE);
+        command
+    }
+
+    fn plain_command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(cargo_bin!("claude-backup"));
         command
             .env_clear()
             .env("HOME", self.home(""))
-            .env("PATH", self.folder.path().join("programs"))
+            .env("PATH", self.path())
             .envs(&self.variables)
             .current_dir(self.home(""))
-            .timeout(PATIENCE)
             .args(arguments);
         command
     }

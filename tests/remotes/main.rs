@@ -30,6 +30,8 @@ mod home;
 mod hostile;
 mod http;
 mod life;
+mod limits;
+mod logins;
 mod machines;
 mod model;
 mod needs;
@@ -39,6 +41,7 @@ mod over_http;
 mod over_https;
 mod over_ssh;
 mod plain_git;
+mod programs;
 mod rewritten;
 mod running;
 #[path = "../cli/sandbox.rs"]

@@ -92,6 +92,13 @@ impl Address {
         }
     }
 
+    /// Scheme, host and port of an http address, as a login is for them.
+    pub(super) fn origin(&self) -> Option<String> {
+        let (scheme, rest) = self.0.split_once("://")?;
+        let host = authority(rest).rsplit('@').next()?;
+        matches!(scheme, "http" | "https").then(|| format!("{scheme}://{host}"))
+    }
+
     /// User name and password that an http address carries.
     pub(super) fn login(&self) -> Option<Login> {
         let (scheme, rest) = self.0.split_once("://")?;

@@ -1,6 +1,7 @@
 //! What git, libgit2 and remotes say when something fails, told with a kind and the way out.
 
 use crate::error::{ErrorKind, Failure};
+use crate::process::TIMEOUT_HINT;
 
 use super::Address;
 
@@ -170,6 +171,12 @@ const FAILURES: &[Meaning] = &[
 
 /// What keeps a conversation from beginning, or breaks it.
 const BREAKS: &[Meaning] = &[
+    Meaning {
+        words: &["Operation too slow", "Less than 32 bytes/sec"],
+        kind: ErrorKind::TimedOut,
+        message: "{host} made no progress for too long",
+        hint: TIMEOUT_HINT,
+    },
     Meaning {
         words: &["error: 5", "error: 429", "status code: 5", "status code: 429", "HTTP 5"],
         kind: ErrorKind::Unreachable,

@@ -1,17 +1,22 @@
 //! Speaking to remotes by way of the `git` program. Nothing else starts it.
 
 use std::cell::OnceCell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use self::child::Answer;
+use self::user_settings::{Direction, UserSettings};
 use self::version::Version;
-use super::{Address, References, Sent, Transport, explain, place};
+use super::folder::{self, Hooks};
+use super::place::{self, Place};
+use super::{Address, References, Sent, Transport, explain};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::process::{Group, Programs, TimeLimits, Watch};
 use crate::progress::{Progress, Silent};
 use crate::vault::{ObjectId, Vault};
 
@@ -20,21 +25,20 @@ mod child;
 pub(super) mod fuzzing;
 mod report;
 mod surroundings;
+mod user_settings;
 mod version;
 
 pub(super) use version::OLDEST;
-
-/// What is asked where neither the user nor git's settings name an ssh program: nobody sits there
-/// to answer it, and a server that went away must not hold up a run for hours.
-const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15";
 
 /// The `git` program and the repository it works for.
 pub(super) struct GitProgram<'a> {
     vault: &'a Vault,
     env: &'a Env,
+    programs: Programs<'a>,
+    limits: TimeLimits,
     path: PathBuf,
     version: Version,
-    ssh: OnceCell<Option<OsString>>,
+    user_settings: OnceCell<UserSettings>,
 }
 
 impl<'a> GitProgram<'a> {
@@ -42,14 +46,15 @@ impl<'a> GitProgram<'a> {
     ///
     /// # Errors
     /// Where there is none, it does not run, or it is too old; each with what mends it.
-    pub(super) fn find(vault: &'a Vault, env: &'a Env) -> Result<Self> {
-        let path = surroundings::find_git(env).ok_or_else(|| {
+    pub(super) fn find(vault: &'a Vault, env: &'a Env, limits: TimeLimits) -> Result<Self> {
+        let programs = Programs::new(env, Some(vault.root()));
+        let path = surroundings::find_git(&programs).ok_or_else(|| {
             Failure::new(ErrorKind::Failed, "there is no `git` on PATH")
                 .hint(format!("install git {OLDEST} or newer, or set the transport to `libgit2`"))
         })?;
-        let version = Version::default();
-        let mut git = Self { vault, env, path, version, ssh: OnceCell::new() };
-        let said = child::run(git.command().arg("--version"), &|| false, &Silent)?;
+        let (version, user_settings) = (Version::default(), OnceCell::new());
+        let mut git = Self { vault, env, programs, limits, path, version, user_settings };
+        let said = git.ask(&["--version"])?;
         let words = said.out.trim();
         git.version = Version::parse(words)
             .with_context(|| format!("`{} --version` says `{words}`", git.path.display()))?;
@@ -62,42 +67,81 @@ impl<'a> GitProgram<'a> {
     }
 
     /// One call of git, without anything of the user's that could change what it does or ask back.
-    #[expect(clippy::disallowed_methods, reason = "the one file that may start git")]
+    ///
+    /// It runs inside `.git`, where no file of a remote ever is.
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
-        command.env_clear().envs(surroundings::variables(self.env));
-        command.arg("-C").arg(self.vault.root());
+        let mut command = self.programs.command(&self.path);
+        command
+            .env_clear()
+            .envs(surroundings::variables(self.env))
+            .env("PATH", self.programs.path());
+        command.env("GIT_DIR", &self.vault.git_dir).current_dir(&self.vault.git_dir);
         command
     }
 
+    /// The answer to a question that has nothing to do with a remote.
+    fn ask(&self, words: &[&str]) -> Result<Answer> {
+        let mut command = self.command();
+        command.args(words);
+        self.watched(&mut command, "`git`", Some(self.limits.silence), &Silent)
+    }
+
+    fn watched(
+        &self,
+        command: &mut Command,
+        subject: &str,
+        total: Option<Duration>,
+        progress: &dyn Progress,
+    ) -> Result<Answer> {
+        let stopped = || progress.interrupted() || self.env.interrupted();
+        let (silence, group) = (self.limits.silence, Group::of(self.env));
+        let watch = Watch { subject, silence, total, stopped: &stopped, group };
+        child::run(command, &watch, progress)
+    }
+
     /// A call that speaks to a remote.
-    fn talk(&self, words: &[&str], remote: &Address, progress: &dyn Progress) -> Result<Answer> {
-        let (verb, options) = words.split_first().context("a call has a verb")?;
+    fn talk(&self, call: &Call<'_>, remote: &Address, progress: &dyn Progress) -> Result<Answer> {
         let place = place::of(remote, self.vault.root())?;
         let mut command = self.command();
-        command.envs(surroundings::settings(place.login.as_ref()));
+        let carries_login =
+            place.login.is_some() || self.user_settings()?.has("http", "extraheader");
+        let redirects = if carries_login { "false" } else { "initial" };
+        let login = place.login.as_ref().zip(remote.origin());
+        command.envs(surroundings::settings(login, redirects, self.limits.silence));
         if let Some(ssh) = self.ssh_command()? {
             command.env("GIT_SSH_COMMAND", ssh);
         }
         if let Some(certificates) = self.certificates()? {
             command.env("GIT_SSL_CAINFO", certificates);
         }
-        command.arg(verb);
-        let at = options.iter().position(|word| *word == URL).unwrap_or(options.len());
-        command.args(&options[..at]).arg("--").arg(&place.url).args(options.iter().skip(at + 1));
-        let stopped = || progress.interrupted() || self.env.interrupted();
-        child::run(&mut command, &stopped, progress)
+        command.arg(call.verb).args(call.options);
+        if let Some(service) = self.service(call, &place, remote)? {
+            command.arg(service);
+        }
+        command.arg("--").arg(&place.url).args(call.refspec);
+        let total = (call.verb == LIST).then_some(self.limits.answer);
+        self.watched(&mut command, &format!("the remote `{remote}`"), total, progress)
+    }
+
+    /// The option that says how git is started at a remote that is a folder.
+    fn service(&self, call: &Call<'_>, place: &Place, remote: &Address) -> Result<Option<String>> {
+        let direction = if call.verb == PUSH { Direction::Push } else { Direction::Fetch };
+        let url = self.user_settings()?.rewritten(&place.url, direction);
+        let path = Address::new(&url)?.local_path();
+        let Some(folder) = path.map(|path| self.vault.git_dir.join(path)) else { return Ok(None) };
+        let (service, hooks) = match direction {
+            Direction::Fetch => ("upload-pack", Hooks::Skip),
+            Direction::Push => ("receive-pack", Hooks::for_push(self.vault, remote, &folder)?),
+        };
+        let command = folder::service_command(&self.path, service, &hooks);
+        Ok(Some(format!("--{service}={command}")))
     }
 
     /// The ssh program to name, where the user names none.
-    fn ssh_command(&self) -> Result<Option<OsString>> {
-        if let Some(known) = self.ssh.get() {
-            return Ok(known.clone());
-        }
+    fn ssh_command(&self) -> Result<Option<&'static str>> {
         let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|n| self.env.variable(n).is_some());
-        let chosen =
-            if named || self.has_setting(r"^core\.sshcommand$")? { None } else { Some(SSH.into()) };
-        Ok(self.ssh.get_or_init(|| chosen).clone())
+        let is_named = named || self.user_settings()?.has("core", "sshcommand");
+        Ok((!is_named).then(|| surroundings::ssh(self.env)))
     }
 
     /// What `SSL_CERT_FILE` names; not every build of git looks there by itself. What git itself
@@ -106,20 +150,30 @@ impl<'a> GitProgram<'a> {
         let named = self.env.variable("SSL_CERT_FILE");
         let is_told = named.is_none()
             || self.env.variable("GIT_SSL_CAINFO").is_some()
-            || self.has_setting(r"^http\..*sslcainfo$")?;
+            || self.user_settings()?.has("http", "sslcainfo");
         Ok(named.filter(|_| !is_told))
     }
 
-    /// True where a setting's name fits.
-    fn has_setting(&self, pattern: &str) -> Result<bool> {
-        let mut command = self.command();
-        command.args(["config", "--get-regexp", pattern]);
-        Ok(child::run(&mut command, &|| false, &Silent)?.success)
+    fn user_settings(&self) -> Result<&UserSettings> {
+        if let Some(known) = self.user_settings.get() {
+            return Ok(known);
+        }
+        let said = self.ask(&["config", "--null", "--list"])?;
+        ensure!(said.success, "git cannot read its settings: {}", said.err);
+        Ok(self.user_settings.get_or_init(|| UserSettings::parse(&said.out)))
     }
 }
 
-/// Stands among the words of a call where the address goes.
-const URL: &str = "<url>";
+/// One call of git that speaks to a remote.
+struct Call<'c> {
+    verb: &'static str,
+    options: &'c [&'c str],
+    refspec: Option<&'c str>,
+}
+
+const LIST: &str = "ls-remote";
+const FETCH: &str = "fetch";
+const PUSH: &str = "push";
 
 impl Transport for GitProgram<'_> {
     fn name(&self) -> String {
@@ -127,7 +181,11 @@ impl Transport for GitProgram<'_> {
     }
 
     fn references(&self, remote: &Address) -> Result<References> {
-        let answer = self.talk(&["ls-remote", "--symref"], remote, &Silent)?;
+        let answer = self.talk(
+            &Call { verb: LIST, options: &["--symref"], refspec: None },
+            remote,
+            &Silent,
+        )?;
         if !answer.success {
             return Err(explain::failure(remote, &answer.err).into());
         }
@@ -143,17 +201,15 @@ impl Transport for GitProgram<'_> {
     ) -> Result<()> {
         ensure_names(&[reference, into])?;
         let refspec = format!("+{reference}:{into}");
-        let words = [
-            "fetch",
+        let options = [
             "--progress",
             "--no-tags",
             "--no-write-fetch-head",
             "--no-recurse-submodules",
             "--no-auto-maintenance",
-            URL,
-            &refspec,
         ];
-        let answer = self.talk(&words, remote, progress)?;
+        let call = Call { verb: FETCH, options: &options, refspec: Some(&refspec) };
+        let answer = self.talk(&call, remote, progress)?;
         if answer.success {
             return self.vault.reopen();
         }
@@ -173,8 +229,9 @@ impl Transport for GitProgram<'_> {
         ensure_names(&[reference])?;
         let from = commit.map(|commit| commit.to_string()).unwrap_or_default();
         let refspec = format!("{from}:{reference}");
-        let words = ["push", "--porcelain", "--progress", "--no-verify", URL, &refspec];
-        let answer = self.talk(&words, remote, progress)?;
+        let options = ["--porcelain", "--progress", "--no-verify"];
+        let call = Call { verb: PUSH, options: &options, refspec: Some(&refspec) };
+        let answer = self.talk(&call, remote, progress)?;
         report::sent(&answer, reference, |words| remote.scrubbed(words))
             .ok_or_else(|| explain::push_failure(remote, &answer.err).into())
     }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use git2::{Direction, ErrorCode, FetchOptions, ProxyOptions, PushOptions, RemoteConnection};
 
 use self::talk::Talk;
+use super::folder::{self, Hooks};
 use super::{Address, References, Sent, Transport, explain, lacks, place};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
@@ -95,6 +96,10 @@ impl<'a> Libgit2<'a> {
         let repository = self.repository()?;
         let url = self.effective_url(&repository, remote, Direction::Push)?;
         let Some(path) = Address::new(&url)?.local_path() else { return Ok(None) };
+        let path = self.vault.root().join(path);
+        if let Hooks::Run(hooks) = Hooks::for_push(self.vault, remote, &path)? {
+            folder::refuse_hooks_without_git(remote, &hooks)?;
+        }
         let talk = Talk::new(self.env, None, None, progress);
         let sent = local::push(&repository, &path, commit, reference, &talk);
         talk.finish();

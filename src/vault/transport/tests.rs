@@ -52,6 +52,10 @@ impl World {
         self.transport(choice).push(&self.remote(), Some(commit), MAIN, &Silent).unwrap()
     }
 
+    fn run_remote_hooks(&self) {
+        self.backup.vault.set_setting("runRemoteHooks", "true").unwrap();
+    }
+
     fn at_remote(&self, words: &[&str]) -> String {
         git(&self.env.home, &self.folder(), words).unwrap().trim().to_owned()
     }
@@ -198,6 +202,7 @@ fn a_push_loses_to_one_that_is_faster() {
         if choice == Choice::Git {
             let hook = format!("#!/bin/sh\ngit update-ref {MAIN} {other}\n");
             write_program(&world.folder().join("hooks/update"), &hook);
+            world.run_remote_hooks();
         }
         let sent = transport.push(&world.remote(), Some(third), MAIN, &faster).unwrap();
         assert_eq!(sent, Sent::Behind, "{choice:?}");
@@ -297,13 +302,13 @@ fn paths_mean_the_same_to_both() {
     }
 }
 
-/// libgit2 asks no hooks of a repository that it reaches by its path.
 #[cfg(unix)]
 #[test]
 fn a_hook_at_the_remote_can_refuse() {
     let world = World::new();
     let hook = "#!/bin/sh\necho 'GH001: File a.gz is 101 MB, this exceeds the limit' >&2\nexit 1\n";
     write_program(&world.folder().join("hooks/pre-receive"), hook);
+    world.run_remote_hooks();
     let commit = world.commit("one\n", "2026-11-20T10:00:00Z");
     let Sent::Refused(words) = world.push(Choice::Git, commit) else { panic!("it was taken") };
     assert!(words.contains("File a.gz is 101 MB"), "{words}");
@@ -399,8 +404,7 @@ fn a_password_is_on_no_command_line() {
     let bin = world.env.home.join("bin");
     let log = world.env.home.join("log");
     let script = format!(
-        "#!/bin/sh\n[ \"$3\" = config ] && exit 1\n[ \"$1\" = --version -o \"$3\" = --version ] \
-         && echo git version 2.47.3 && exit\n\
+        "#!/bin/sh\n[ \"$1\" = config ] && exit\n[ \"$1\" = --version ] && echo git version 2.47.3 && exit\n\
          echo \"$@\" >>'{0}'\nenv >'{0}.env'\n\
          echo \"fatal: unable to access 'https://me:s3cr%65t@h.invalid/': bad s3cret\" >&2\nexit 128\n",
         log.display()
@@ -421,7 +425,9 @@ fn a_password_is_on_no_command_line() {
     }
     let surroundings = fs_err::read_to_string(format!("{}.env", log.display())).unwrap();
     assert!(surroundings.contains("CLAUDE_BACKUP_LOGIN_PASSWORD=s3cret\n"));
-    assert!(!surroundings.contains("GIT_DIR"));
+    assert!(!surroundings.contains("GIT_DIR=/elsewhere"));
+    assert!(surroundings.contains("=credential.https://h.invalid.helper\n"));
+    assert!(surroundings.contains("=http.followRedirects\n"));
     assert!(surroundings.contains("GIT_SSH_COMMAND=ssh -oBatchMode=yes"));
 }
 
@@ -430,11 +436,104 @@ fn a_password_is_on_no_command_line() {
 fn a_git_that_hangs_is_ended_when_the_user_stops() {
     let world = World::new();
     let hook = "#!/bin/sh\nexec sleep 600\n";
-    write_program(&world.folder().join("hooks/pre-receive"), hook);
     let commit = world.backup.commit(&[("a", &noise(1, 100_000))], "2026-11-20T10:00:00Z");
     for choice in CHOICES {
+        if choice == Choice::Git {
+            write_program(&world.folder().join("hooks/pre-receive"), hook);
+            world.run_remote_hooks();
+        }
         let pushed = world.transport(choice).push(&world.remote(), commit, MAIN, &Stopped);
         assert_eq!(kind(&pushed.unwrap_err()), ErrorKind::Interrupted, "{choice:?}");
     }
     assert_eq!(world.at_remote(&["for-each-ref"]), "");
+}
+
+/// Everything that a repository can name and git would run when it is served from a folder.
+#[cfg(unix)]
+fn plant_programs(world: &World, marks: &std::path::Path) {
+    let folder = world.folder();
+    let hook = format!("#!/bin/sh\ntouch '{}/hook'\n", marks.display());
+    let silent = ["post-receive", "post-update", "reference-transaction", "proc-receive"];
+    silent.iter().for_each(|name| write_program(&folder.join("hooks").join(name), &hook));
+    let home = &world.env.home;
+    git(home, home, &["init", "--bare", "--quiet", "alternate.git"]).unwrap();
+    let alternate = home.join("alternate.git/objects");
+    fs_err::write(folder.join("objects/info/alternates"), format!("{}\n", alternate.display()))
+        .unwrap();
+    for key in [
+        "core.alternateRefsCommand",
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.gitProxy",
+        "gc.recentObjectsHook",
+        "uploadpack.packObjectsHook",
+        "filter.x.smudge",
+        "receive.x.command",
+    ] {
+        world.at_remote(&["config", key, &format!("touch {}/{key};", marks.display())]);
+    }
+    for (key, value) in [("receive.autogc", "true"), ("gc.auto", "1"), ("core.pager", "false")] {
+        world.at_remote(&["config", key, value]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_program_of_a_folder_remote_is_run() {
+    for choice in CHOICES {
+        let world = World::new();
+        let marks = world.env.home.join("marks");
+        fs_err::create_dir_all(&marks).unwrap();
+        plant_programs(&world, &marks);
+        let commit = world.commit("one\n", "2026-11-20T10:00:00Z");
+        for text in ["../remote.git", "file://<home>/remote.git"] {
+            let text = text.replace("<home>", world.env.home.to_str().unwrap());
+            let remote = Address::new(&text).unwrap();
+            let transport = world.transport(choice);
+            transport.references(&remote).unwrap();
+            transport.push(&remote, Some(commit), MAIN, &Silent).unwrap();
+            let other = Sandbox::new();
+            let other_transport = other.vault.transport(choice, &world.env).unwrap();
+            let there = Address::new(world.folder().to_str().unwrap()).unwrap();
+            other_transport.fetch(&there, MAIN, "refs/x/y", &Silent).unwrap();
+            transport.push(&remote, None, MAIN, &Silent).unwrap();
+        }
+        let ran: Vec<_> =
+            fs_err::read_dir(&marks).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(ran, Vec::<std::ffi::OsString>::new(), "{choice:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hook_of_a_folder_that_decides_is_neither_run_nor_passed_over() {
+    for choice in CHOICES {
+        let world = World::new();
+        let ran = world.env.home.join("ran");
+        let hook = format!("#!/bin/sh\ntouch '{}'\n", ran.display());
+        let commit = world.commit("one\n", "2026-11-20T10:00:00Z");
+        let refused = |place: &std::path::Path| {
+            write_program(place, &hook);
+            let pushed = world.transport(choice).push(&world.remote(), Some(commit), MAIN, &Silent);
+            let error = pushed.unwrap_err();
+            let failure = crate::error::failure(&error).unwrap();
+            assert_eq!(failure.kind, ErrorKind::Refused, "{choice:?}");
+            assert!(failure.message.contains(place.file_name().unwrap().to_str().unwrap()));
+            assert!(failure.hint.as_ref().unwrap().contains("claude-backup.runRemoteHooks true"));
+            assert!(!ran.exists() && world.at_remote(&["for-each-ref"]).is_empty());
+            fs_err::remove_file(place).unwrap();
+        };
+        refused(&world.folder().join("hooks/pre-receive"));
+        refused(&world.folder().join("hooks/update"));
+        world.at_remote(&["config", "core.hooksPath", "own-hooks"]);
+        refused(&world.folder().join("own-hooks/update"));
+        write_program(&world.folder().join("own-hooks/update"), &hook);
+        world.run_remote_hooks();
+        let pushed = world.transport(choice).push(&world.remote(), Some(commit), MAIN, &Silent);
+        match choice {
+            Choice::Libgit2 => assert_eq!(kind(&pushed.unwrap_err()), ErrorKind::Refused),
+            _ => assert_eq!(pushed.unwrap(), Sent::Done),
+        }
+        assert_eq!(ran.exists(), choice == Choice::Git, "{choice:?}");
+    }
 }

@@ -1,14 +1,8 @@
-//! A git that runs: what it says is read as it comes, and it can be stopped.
+//! What a running git prints, read as it comes.
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-
-use crate::error::{ErrorKind, Failure};
+use crate::process::{self, Listener, Pulse, Stream, Watch};
 use crate::progress::Progress;
 
 /// What git said and how it ended.
@@ -20,113 +14,50 @@ pub(super) struct Answer {
     pub(super) err: String,
 }
 
-/// How often a silent git is looked after.
-const LOOK: Duration = Duration::from_millis(50);
-/// A program that git left in the background may hold its streams open; it is not waited for.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
-enum Heard {
-    Out(Vec<u8>),
-    Err(Vec<u8>),
-}
+/// Most bytes of an answer: a list of some hundred thousand references.
+const MOST_OUTPUT: usize = 32 << 20;
+/// More lines than any refusal has.
+const MOST_LINES: usize = 400;
+/// No line that says something is longer.
+const LONGEST_LINE: usize = 4096;
+/// Preparing a pack is our own work, and a single large file may keep git at it for minutes.
+const PREPARING_TIMES: u32 = 10;
 
 /// Runs git to its end.
 ///
 /// # Errors
-/// Where it cannot be started; kind `Interrupted` where the user asks to stop, once it is gone.
+/// As [`process::run`].
 pub(super) fn run(
-    command: &mut Command,
-    stopped: &dyn Fn() -> bool,
+    command: &mut std::process::Command,
+    watch: &Watch<'_>,
     progress: &dyn Progress,
 ) -> Result<Answer> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let program = command.get_program().to_string_lossy().into_owned();
-    let started = command.spawn();
-    let mut child = started.with_context(|| format!("failed to start `{program}`"))?;
-    let heard = listen(&mut child);
-    let mut words = Words { out: Vec::new(), err: ErrorLines::new(progress) };
-    let ended = attend(&mut child, &heard, &mut words, stopped);
+    let err = ErrorLines::new(progress);
+    let mut words = Words { subject: watch.subject, out: Vec::new(), err };
+    let ended = process::run(command, b"", watch, &mut words);
     words.err.close();
-    let success = ended?.success();
-    // Ctrl-C reaches git as well, and often sooner.
-    if !success && stopped() {
-        return Err(interrupted());
-    }
     Ok(Answer {
-        success,
+        success: ended?.success(),
         out: String::from_utf8_lossy(&words.out).into_owned(),
         err: words.err.lines.join("\n"),
     })
 }
 
 struct Words<'p> {
+    subject: &'p str,
     out: Vec<u8>,
     err: ErrorLines<'p>,
 }
 
-impl Words<'_> {
-    fn add(&mut self, heard: &Heard) {
-        match heard {
-            Heard::Out(bytes) => self.out.extend_from_slice(bytes),
-            Heard::Err(bytes) => self.err.add(bytes),
+impl Listener for Words<'_> {
+    fn hear(&mut self, stream: Stream, bytes: &[u8], pulse: &mut Pulse) -> Result<()> {
+        pulse.bytes(bytes.len());
+        match stream {
+            Stream::Out => self.out.extend_from_slice(bytes),
+            Stream::Err => self.err.add(bytes, pulse),
         }
+        process::ensure_at_most(self.subject, self.out.len(), MOST_OUTPUT)
     }
-}
-
-fn attend(
-    child: &mut Child,
-    heard: &Receiver<Heard>,
-    words: &mut Words<'_>,
-    stopped: &dyn Fn() -> bool,
-) -> Result<std::process::ExitStatus> {
-    let mut ended = None;
-    loop {
-        match heard.recv_timeout(LOOK) {
-            Ok(heard) => words.add(&heard),
-            Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?),
-            Err(RecvTimeoutError::Timeout) => match (ended, child.try_wait()?) {
-                (None, Some(_)) => ended = Some(Instant::now()),
-                (Some(since), Some(status)) if since.elapsed() > LAST_WORDS => return Ok(status),
-                _ => {}
-            },
-        }
-        if ended.is_none() && stopped() {
-            // It may have ended by itself meanwhile; either way it is gone then.
-            let _ = child.kill();
-            child.wait()?;
-            return Err(interrupted());
-        }
-    }
-}
-
-fn interrupted() -> anyhow::Error {
-    Failure::new(ErrorKind::Interrupted, "stopped while speaking to the remote").into()
-}
-
-fn listen(child: &mut Child) -> Receiver<Heard> {
-    let (sender, receiver) = channel();
-    if let Some(out) = child.stdout.take() {
-        pass_on(out, sender.clone(), Heard::Out);
-    }
-    if let Some(err) = child.stderr.take() {
-        pass_on(err, sender, Heard::Err);
-    }
-    receiver
-}
-
-fn pass_on(
-    mut stream: impl Read + Send + 'static,
-    sender: Sender<Heard>,
-    name: impl Fn(Vec<u8>) -> Heard + Send + 'static,
-) {
-    thread::spawn(move || {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            if sender.send(name(buffer[..count].to_vec())).is_err() {
-                return;
-            }
-        }
-    });
 }
 
 /// Standard error as lines, those about progress apart.
@@ -135,32 +66,49 @@ struct ErrorLines<'p> {
     lines: Vec<String>,
     unfinished: Vec<u8>,
     stage: Option<(&'static str, u64)>,
+    /// How far git was, in its own words.
+    shown: String,
 }
-
-/// More lines than any refusal has.
-const MOST_LINES: usize = 400;
 
 impl<'p> ErrorLines<'p> {
     fn new(progress: &'p dyn Progress) -> Self {
-        Self { progress, lines: Vec::new(), unfinished: Vec::new(), stage: None }
+        Self {
+            progress,
+            lines: Vec::new(),
+            unfinished: Vec::new(),
+            stage: None,
+            shown: String::new(),
+        }
     }
 
-    fn add(&mut self, bytes: &[u8]) {
+    fn add(&mut self, bytes: &[u8], pulse: &mut Pulse) {
         for byte in bytes {
             match byte {
-                b'\n' | b'\r' => self.end_line(),
-                byte => self.unfinished.push(*byte),
+                b'\n' | b'\r' => self.end_line(pulse),
+                byte if self.unfinished.len() < LONGEST_LINE => self.unfinished.push(*byte),
+                _ => {}
             }
         }
     }
 
-    fn end_line(&mut self) {
+    fn end_line(&mut self, pulse: &mut Pulse) {
         let line = String::from_utf8_lossy(&self.unfinished).trim_end().to_owned();
         self.unfinished.clear();
         if let Some(step) = Step::parse(&line) {
+            self.note(&line, &step, pulse);
             self.show(&step);
         } else if !is_small_talk(&line) && self.lines.len() < MOST_LINES {
             self.lines.push(line);
+        }
+    }
+
+    /// A line that says the same as before, but for the speed, is no progress.
+    fn note(&mut self, line: &str, step: &Step, pulse: &mut Pulse) {
+        let shown = line.split(" | ").next().unwrap_or_default();
+        if shown != self.shown {
+            shown.clone_into(&mut self.shown);
+            pulse.step();
+            pulse.wait_for(if step.stage == PREPARING { PREPARING_TIMES } else { 1 });
         }
     }
 
@@ -184,7 +132,7 @@ impl<'p> ErrorLines<'p> {
     }
 
     fn close(&mut self) {
-        self.end_line();
+        self.end_line(&mut Pulse::new(std::time::Duration::ZERO));
         self.finish_stage();
     }
 }
@@ -194,6 +142,9 @@ fn is_small_talk(line: &str) -> bool {
     const BEGINNINGS: &[&str] = &["Enumerating objects:", "Total ", "Delta compression using"];
     line.is_empty() || BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
 }
+
+/// The stage before anything is sent.
+const PREPARING: &str = "preparing";
 
 /// How far git is: `Writing objects:  50% (10/20), 1.2 MiB | 300 KiB/s`.
 struct Step {
@@ -206,7 +157,7 @@ impl Step {
     fn parse(line: &str) -> Option<Self> {
         let (title, rest) = line.split_once(':')?;
         let stage = match title {
-            "Counting objects" | "Compressing objects" => "preparing",
+            "Counting objects" | "Compressing objects" => PREPARING,
             "Writing objects" => "sending",
             "Receiving objects" => "receiving",
             "Resolving deltas" => "unpacking",
@@ -221,6 +172,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use super::*;
 
@@ -246,11 +198,24 @@ mod tests {
     fn progress_is_shown_and_everything_else_kept() {
         let told = Told::default();
         let mut err = ErrorLines::new(&told);
-        err.add(b"Writing objects:  50% (1/2)\rWriting objects: 100% (2/2), 1 KiB | 1 KiB/s, done");
-        err.add(b".\nremote: Resolving deltas: 100% (1/1)\r\nRemote: a\nfatal: b");
+        let pulse = &mut Pulse::new(Duration::MAX);
+        err.add(
+            b"Writing objects:  50% (1/2)\rWriting objects: 100% (2/2), 1 KiB | 1 KiB/s, done",
+            pulse,
+        );
+        err.add(b".\nremote: Resolving deltas: 100% (1/1)\r\nRemote: a\nfatal: b", pulse);
         err.close();
         let words = ["remote: Resolving deltas: 100% (1/1)", "Remote: a", "fatal: b"];
         assert_eq!(err.lines, words);
         assert_eq!(*told.0.lock().unwrap(), ["sending 2", "+1", "+1", "end"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut() {
+        let silent = crate::progress::Silent;
+        let mut err = ErrorLines::new(&silent);
+        err.add(&vec![b'x'; 1 << 20], &mut Pulse::new(Duration::MAX));
+        err.close();
+        assert_eq!(err.lines[0].len(), LONGEST_LINE);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::env::Env;
+use crate::process::{Group, LEAST_RATE, Programs};
 use crate::vault::transport::address::Login;
 
 /// `GIT_*` variables that say how to reach a remote. All others could lead git to another
@@ -42,8 +44,6 @@ const SETTINGS: &[(&str, &str)] = &[
     // What is fetched stays one pack.
     ("fetch.unpackLimit", "1"),
     ("transfer.unpackLimit", "1"),
-    ("fetch.fsckObjects", "false"),
-    ("transfer.fsckObjects", "false"),
     ("fetch.prune", "false"),
     ("fetch.pruneTags", "false"),
     ("fetch.writeCommitGraph", "false"),
@@ -55,10 +55,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("submodule.recurse", "false"),
     ("protocol.ext.allow", "never"),
     ("credential.interactive", "false"),
-    // A server that checks a large push keeps its line alive with a byte or so a second, and
-    // sends nothing while we prepare one: only a line that is silent for long is dead.
-    ("http.lowSpeedLimit", "1"),
-    ("http.lowSpeedTime", "600"),
 ];
 
 const LOGIN_NAME: &str = "CLAUDE_BACKUP_LOGIN_NAME";
@@ -85,16 +81,26 @@ fn is_kept(name: &OsStr) -> bool {
     !name.starts_with("GIT_") || is_known
 }
 
-/// The settings of a call that speaks to a remote, as variables.
-pub(super) fn settings(login: Option<&Login>) -> Vec<(OsString, OsString)> {
-    let mut settings: Vec<(&str, &str)> = SETTINGS.to_vec();
-    if let Some(login) = login {
+/// The settings of a call that speaks to a remote, as variables. A login goes with the origin that
+/// it is for: scheme, host and port.
+pub(super) fn settings(
+    login: Option<(&Login, String)>,
+    redirects: &str,
+    silence: Duration,
+) -> Vec<(OsString, OsString)> {
+    let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let mut settings: Vec<(String, String)> = SETTINGS.iter().map(own).collect();
+    let mut set = |key: &str, value: &str| settings.push((key.to_owned(), value.to_owned()));
+    set("http.followRedirects", redirects);
+    set("http.lowSpeedLimit", &LEAST_RATE.to_string());
+    set("http.lowSpeedTime", &silence.as_secs().to_string());
+    if let Some((login, origin)) = &login {
         match login.password {
             // Asks nobody else, and has nobody else keep it.
-            Some(_) => settings.push(("credential.helper", "")),
-            None => settings.push(("credential.username", &login.name)),
+            Some(_) => set("credential.helper", ""),
+            None => set(&format!("credential.{origin}.username"), &login.name),
         }
-        settings.push(("credential.helper", HELPER));
+        set(&format!("credential.{origin}.helper"), HELPER);
     }
     let mut variables: Vec<(OsString, OsString)> =
         vec![("GIT_CONFIG_COUNT".into(), settings.len().to_string().into())];
@@ -102,7 +108,7 @@ pub(super) fn settings(login: Option<&Login>) -> Vec<(OsString, OsString)> {
         variables.push((format!("GIT_CONFIG_KEY_{number}").into(), key.into()));
         variables.push((format!("GIT_CONFIG_VALUE_{number}").into(), value.into()));
     }
-    if let Some(login) = login {
+    if let Some((login, _)) = login {
         variables.push((LOGIN_NAME.into(), login.name.clone().into()));
         let password = login.password.clone().unwrap_or_default();
         variables.push((LOGIN_PASSWORD.into(), password.into()));
@@ -110,9 +116,18 @@ pub(super) fn settings(login: Option<&Login>) -> Vec<(OsString, OsString)> {
     variables
 }
 
+/// What is asked where neither the user nor git's settings name an ssh program. Without a terminal
+/// nobody is there to answer it; a server that went away must not hold up a run for long.
+pub(super) fn ssh(env: &Env) -> &'static str {
+    match Group::of(env) {
+        Group::Own => "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15",
+        Group::Shared => "ssh -oConnectTimeout=30 -oServerAliveInterval=15",
+    }
+}
+
 /// The first `git` on `PATH` that can be run.
-pub(super) fn find_git(env: &Env) -> Option<PathBuf> {
-    env.programs("git").find(|path| !is_apple_stub(path))
+pub(super) fn find_git(programs: &Programs<'_>) -> Option<PathBuf> {
+    programs.find("git").find(|path| !is_apple_stub(path))
 }
 
 /// On a Mac without developer tools `/usr/bin/git` only opens a window that offers them.

@@ -3,13 +3,18 @@
 //! The crate's own way tells a helper no host where that is an IP address, so that it answers with
 //! the password of another, and asks only the last of several.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use anyhow::Result;
 use git2::Config;
 
 use crate::env::Env;
+use crate::process::{self, Programs, TimeLimits};
+
+/// What runs a helper's words; never one that `PATH` names.
+const SHELL: &str = "/bin/sh";
+/// No answer of a helper is longer.
+const MOST_OUTPUT: usize = 64 * 1024;
 
 /// What a password is wanted for.
 pub(super) struct Query {
@@ -18,6 +23,13 @@ pub(super) struct Query {
     host: String,
     path: String,
     user: Option<String>,
+}
+
+/// Who asks, and how long a helper may take.
+pub(super) struct Asker<'a> {
+    pub(super) env: &'a Env,
+    pub(super) programs: &'a Programs<'a>,
+    pub(super) limits: TimeLimits,
 }
 
 /// How a helper's answer ended up.
@@ -79,21 +91,28 @@ fn host_fits(pattern: &str, host: &str) -> bool {
 }
 
 /// The first user name and password that the helpers of the user's settings know.
-pub(super) fn ask(query: &Query, config: &Config, env: &Env) -> Option<(String, String)> {
+///
+/// # Errors
+/// Kinds `Interrupted` and `TimedOut` where a helper was ended.
+pub(super) fn ask(
+    query: &Query,
+    config: &Config,
+    asker: &Asker<'_>,
+) -> Result<Option<(String, String)>> {
     let settings = Settings::read(query, config);
     let user = query.user.clone().or(settings.user.clone());
     let mut login = Login { user, ..Login::default() };
     for helper in &settings.helpers {
         let text = query.text(&login, settings.with_path);
-        login.take(&run(helper, &text, env).unwrap_or_default());
+        login.take(&run(helper, &text, asker)?.unwrap_or_default());
         if let (Some(user), Some(password)) = (&login.user, &login.password) {
-            return Some((user.clone(), password.clone()));
+            return Ok(Some((user.clone(), password.clone())));
         }
         if login.is_last {
             break;
         }
     }
-    None
+    Ok(None)
 }
 
 #[derive(Default)]
@@ -147,24 +166,16 @@ impl Login {
 }
 
 /// What a helper answers; nothing where it cannot be run.
-#[expect(clippy::disallowed_methods, reason = "the one file that may start credential helpers")]
-fn run(helper: &str, query: &str, env: &Env) -> Option<String> {
-    let mut child = Command::new("sh")
-        .arg("-c")
-        .arg(format!("{} get", call_of(helper)))
-        .env_clear()
-        .envs(env.variables())
-        .env("HOME", &env.home)
-        .envs([("GCM_INTERACTIVE", "never"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_ASKPASS", "")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    // A helper that does not read its question may still have an answer.
-    let _ = child.stdin.take()?.write_all(query.as_bytes());
-    let output = child.wait_with_output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+fn run(helper: &str, query: &str, asker: &Asker<'_>) -> Result<Option<String>> {
+    let mut command = asker.programs.command(Path::new(SHELL));
+    command.arg("-c").arg(format!("{} get", call_of(helper))).envs([
+        ("GCM_INTERACTIVE", "never"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_ASKPASS", ""),
+    ]);
+    let limit = asker.limits.silence;
+    let output = process::run_whole(&mut command, query.as_bytes(), asker.env, limit, MOST_OUTPUT)?;
+    Ok(output.success.then(|| String::from_utf8_lossy(&output.out).into_owned()))
 }
 
 /// What a shell is told: `!` begins words for it, a path is a program, all else is a name that git
@@ -193,7 +204,9 @@ mod tests {
         fs_err::write(&path, config).unwrap();
         let env = Env::sandbox(home.path().into(), "mac", Arc::default());
         let env = env.with_variable("PATH", "/usr/local/bin:/usr/bin:/bin");
-        ask(&Query::new(url, user).unwrap(), &Config::open(&path).unwrap(), &env)
+        let programs = Programs::new(&env, None);
+        let asker = Asker { env: &env, programs: &programs, limits: TimeLimits::default() };
+        ask(&Query::new(url, user).unwrap(), &Config::open(&path).unwrap(), &asker).unwrap()
     }
 
     fn password(config: &str, url: &str) -> Option<String> {

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Cred, CredentialType, Error, ErrorClass, ErrorCode};
 
-use super::credential_helper::{self, Query};
+use super::credential_helper::{self, Asker, Query};
 use super::ssh_config::SshHost;
 use crate::env::Env;
+use crate::process::{Programs, TimeLimits};
 
 /// What can still be tried; each thing is tried once.
 pub(super) struct Credentials<'a> {
@@ -87,7 +88,9 @@ impl<'a> Credentials<'a> {
 
     fn ask_helpers(&self, url: &str, user: Option<&str>) -> Option<(String, String)> {
         let query = Query::new(url, user)?;
-        credential_helper::ask(&query, self.config.as_ref()?, self.env)
+        let programs = Programs::new(self.env, None);
+        let asker = Asker { env: self.env, programs: &programs, limits: TimeLimits::default() };
+        credential_helper::ask(&query, self.config.as_ref()?, &asker).ok()?
     }
 
     /// What a person should know where nothing was taken.
