@@ -4,6 +4,7 @@
 //! end, and goes on past what cannot be read. It opens no file but `settings.json`.
 
 mod claude_code;
+pub mod code;
 pub mod deny;
 mod ends;
 #[cfg(any(test, fuzzing))]
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::claude_code::kind_of;
 pub use self::roots::Roots;
+pub use self::status_line::names_script;
 use crate::progress::Progress;
 
 /// What a file is, by its place in the home.

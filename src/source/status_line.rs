@@ -20,6 +20,16 @@ pub(super) fn scripts(settings: &serde_json::Value, spellings: Spellings<'_>) ->
     words.iter().filter_map(|word| below_home(word, spellings)).collect()
 }
 
+/// True if the text of a settings file names this script, relative to the Claude home, for the
+/// status line. The home may have had another path where the text was written.
+#[must_use]
+pub fn names_script(settings: &[u8], relative: &Path) -> bool {
+    let settings: serde_json::Value = serde_json::from_slice(settings).unwrap_or_default();
+    let command = settings.pointer("/statusLine/command").and_then(serde_json::Value::as_str);
+    let words = split_words(command.unwrap_or_default());
+    relative != Path::new("") && words.iter().any(|word| Path::new(word).ends_with(relative))
+}
+
 fn below_home(word: &str, spellings: Spellings<'_>) -> Option<PathBuf> {
     let path = expand(word, spellings);
     let relative = path
@@ -88,6 +98,15 @@ mod tests {
             assert_eq!(named(command), [PathBuf::from("bin/line.sh")], "{command}");
         }
         assert_eq!(named("'~/.claude/my line.sh'"), [PathBuf::from("my line.sh")]);
+    }
+
+    #[test]
+    fn a_script_is_named_whatever_the_home_was_called() {
+        let settings = br#"{"statusLine":{"command":"bash /Users/me/.claude/bin/line.sh"}}"#;
+        assert!(names_script(settings, Path::new("bin/line.sh")));
+        assert!(!names_script(settings, Path::new("bin/other.sh")));
+        assert!(!names_script(b"{}", Path::new("bin/line.sh")));
+        assert!(!names_script(settings, Path::new("")));
     }
 
     #[test]
