@@ -19,6 +19,7 @@ pub mod lost;
 pub mod manifest;
 pub mod migrate;
 mod older;
+pub mod origin;
 pub mod revision;
 mod run_log;
 mod scratch;

@@ -103,6 +103,9 @@ impl Repository {
     /// Where git cannot be read or its settings not be written.
     pub fn take_name(&mut self, slug: MachineSlug, theirs: Option<ObjectId>) -> Result<()> {
         let head = self.vault.head()?.map(|head| head.commit);
+        if let Some(commit) = theirs.or(head) {
+            self.note_adopted(commit, &slug)?;
+        }
         if let Some(theirs) = theirs.or(head)
             && let Some(id) =
                 settings::machine_id_in(&self.vault, self.vault.tree_of(theirs)?, &slug)?

@@ -111,6 +111,18 @@ impl Vault {
         Ok(())
     }
 
+    /// What all references point to whose full names begin so.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn references(&self, beginning: &str) -> Result<Vec<ObjectId>> {
+        self.git(|repository| {
+            let found = repository.references_glob(&format!("{beginning}*"))?;
+            let targets = found.map(|reference| Ok(reference?.target().map(ObjectId::from)));
+            targets.filter_map(Result::transpose).collect()
+        })
+    }
+
     /// Removes all references whose full names begin so.
     ///
     /// # Errors
