@@ -10,6 +10,8 @@ mod import;
 
 use serde::Serialize;
 
+use crate::source::code::StoredFile;
+
 pub use self::check::{Checked, check};
 pub use self::export::{Exported, export};
 pub use self::import::{ImportOutcome, ImportPlan, apply, plan};
@@ -28,7 +30,8 @@ pub struct LeftOut {
     pub reason: String,
 }
 
-/// The bits that are kept: others may never write.
-fn mode_of(bits: u32) -> u32 {
-    bits & 0o755 | crate::fs::PRIVATE_FILE
+/// The bits that are kept: others may never write, and only programs may be executable.
+fn mode_of(file: StoredFile<'_>) -> u32 {
+    let mask = if file.may_be_executable() { 0o755 } else { 0o644 };
+    file.mode & mask | crate::fs::PRIVATE_FILE
 }

@@ -1,6 +1,8 @@
 //! Give back: which stored files go where, then writing them, all or nothing each.
 
+mod allowed;
 mod apply;
+mod code;
 mod copies;
 mod item;
 mod project;
@@ -12,7 +14,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
+use self::allowed::Allowed;
+pub use self::allowed::refuse_forbidden;
 pub use self::apply::{apply, foresee};
+pub use self::code::ForeignCode;
 pub use self::copies::Copies;
 use self::item::Placement;
 pub use self::item::{Bytes, Item, State};
@@ -83,12 +88,45 @@ pub struct RestoreOutcome {
     pub files: FileCounts,
     /// What could not be given back.
     pub failures: Vec<FileFailure>,
+    /// Files that can execute code, come from elsewhere and were held back.
+    pub held_back: Vec<HeldBack>,
+    /// Files that no restore writes.
+    pub refused: Vec<HeldBack>,
     /// Files that were left alone although the backup has more of them.
     pub longer_in_backup: Vec<String>,
+    /// Of a dry run: each file that would be written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_write: Vec<PlannedFile>,
+}
+
+impl RestoreOutcome {
+    /// What the process reports: 1 if a file could not be restored, 3 if one was held back or
+    /// refused.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.files {
+            FileCounts { failed: 1.., .. } => 1,
+            FileCounts { held_back: 1.., .. } | FileCounts { refused: 1.., .. } => 3,
+            _ => 0,
+        }
+    }
+}
+
+/// A file that a dry run would write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PlannedFile {
+    /// Its target.
+    pub path: PathBuf,
+    /// The machine whose folder it is stored in.
+    pub machine: String,
+    /// Why it can execute code, if it does and comes from elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// Counts of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FileCounts {
     /// Written.
     pub restored: u64,
@@ -96,6 +134,33 @@ pub struct FileCounts {
     pub skipped: u64,
     /// Neither.
     pub failed: u64,
+    /// Held back: they can execute code and come from elsewhere.
+    pub held_back: u64,
+    /// Refused: no restore writes them.
+    pub refused: u64,
+    /// Of those written: they can execute code and come from elsewhere.
+    pub code: u64,
+}
+
+/// A file that was held back or refused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct HeldBack {
+    /// The name below the Claude home.
+    pub path: String,
+    /// The machine whose folder it is stored in; `None` of an archive.
+    pub machine: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+impl HeldBack {
+    fn of(item: &Item, reason: &str) -> Self {
+        Self {
+            path: item.name.to_source().display().to_string(),
+            machine: Some(item.machine.to_string()),
+            reason: reason.to_owned(),
+        }
+    }
 }
 
 /// A file that could not be given back.
@@ -157,11 +222,12 @@ pub fn plan_session(
     if matches!(place, Place::File(_)) {
         entries.retain(|entry| entry.kind == Kind::Transcript);
     }
+    let origin = repository.origin();
+    let allowed = Allowed::new(repository, &origin, &machine);
     for entry in entries {
         let content = choose(&entry, wanted)?.clone();
         let placement = place.placement(session, &entry)?;
-        let item = Item::new(repository, &machine, entry, content, placement)?;
-        plan.items.push(item.or_displaced(conflict));
+        plan.items.push(Item::new(&allowed, entry, content, placement)?.or_displaced(conflict));
     }
     if plan.items.is_empty() {
         let message =
@@ -190,7 +256,9 @@ pub fn plan_all(
     let home_machine = only.unwrap_or(&repository.machine);
     let mut plan = RestorePlan::default();
     let mut taken = BTreeSet::new();
+    let origin = repository.origin();
     for machine in &machines {
+        let allowed = Allowed::new(repository, &origin, machine);
         for (_, ledger) in repository.all_lines(machine)? {
             for (path, entry) in ledger.entries {
                 let owner = match path.session() {
@@ -203,7 +271,7 @@ pub fn plan_all(
                     let target = Target::below(home, &path.to_source());
                     let content = choose(&entry, Wanted::Best)?.clone();
                     let placement = Placement::unchanged(target, &entry);
-                    let item = Item::new(repository, machine, entry, content, placement)?;
+                    let item = Item::new(&allowed, entry, content, placement)?;
                     plan.items.push(item.or_displaced(conflict));
                 }
             }
@@ -223,6 +291,10 @@ fn give_way(items: &mut Vec<Item>) {
     // Paths compare part by part, so what lies in a folder comes right after it.
     let mut files = BTreeSet::new();
     items.retain(|item| {
+        // What is not written needs no room.
+        if matches!(item.state, State::Refused(_)) {
+            return true;
+        }
         let target = &item.target;
         let is_folder = files
             .range(target.clone()..)

@@ -8,13 +8,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
+use super::foreign_code::{CodeArgs, list_held_back};
 use super::secrets::secrets_words;
 use crate::config_archive::{self, Checked, ImportOutcome, ImportPlan};
 use crate::env::Env;
-use crate::restore::Conflict;
+use crate::restore::{Conflict, HeldBack};
 use crate::secrets::Secrets;
 use crate::source::Roots;
-use crate::ui::words::{count, place};
+use crate::ui::words::{count, place, shell_word};
 use crate::ui::{Mark, Page, Report};
 
 /// Bring in settings, skills, agents and hooks from a file
@@ -28,6 +29,8 @@ pub struct ImportConfigArgs {
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 impl ImportConfigArgs {
@@ -41,12 +44,21 @@ impl ImportConfigArgs {
         let home = Roots::find(context.claude_dir.as_deref(), env).primary().to_path_buf();
         let conflict = if self.force { Conflict::Displace } else { Conflict::Keep };
         let checked = config_archive::check(&archive)?;
-        let plan = config_archive::plan(&checked, &home, conflict);
+        let mut plan = config_archive::plan(&checked, &home, conflict);
+        let decision = match self.dry_run {
+            true => self.code.foresee(),
+            false => self.code.decide(&plan.code(&checked), context),
+        };
+        plan.decide_on_code(&checked, decision);
         let outcome = match self.dry_run {
             true => ImportOutcome { failures: plan.forbidden.clone(), ..Default::default() },
             false => config_archive::apply(&archive, &checked, &plan, &home, &displaced_to(env))?,
         };
-        context.ui.emit(&ImportReport::new(self.dry_run, checked, &plan, outcome, env))
+        let file = shell_word(&self.file.to_string_lossy());
+        let force = if self.force { " --force" } else { "" };
+        let command = format!("claude-backup import-config {file}{force} --with-code");
+        let report = ImportReport::new(self.dry_run, checked, &plan, outcome, env);
+        context.ui.emit(&ImportReport { command, ..report })
     }
 }
 
@@ -71,7 +83,11 @@ struct ImportReport {
     kept: Vec<String>,
     unchanged: u64,
     ignored: Vec<String>,
+    held_back: Vec<HeldBack>,
     secrets: Vec<Secrets>,
+    /// The command that installs what was held back.
+    #[serde(skip)]
+    command: String,
     #[serde(skip)]
     kept_in: Option<String>,
 }
@@ -94,6 +110,8 @@ impl ImportReport {
             kept: names(&plan.keep),
             unchanged: plan.same.len() as u64,
             ignored: checked.ignored,
+            held_back: plan.held_back.clone(),
+            command: String::new(),
             secrets: checked.secrets,
             imported,
             kept_in,
@@ -138,6 +156,7 @@ impl Report for ImportReport {
         for failure in &self.imported.failures {
             page.mark(Mark::Bad, format!("not brought in: {}: {}", failure.path, failure.reason))?;
         }
+        list_held_back(page, &self.held_back, &self.command)?;
         secrets_words(page, &self.secrets, "they came with the file")
     }
 
@@ -146,6 +165,10 @@ impl Report for ImportReport {
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(!self.imported.failures.is_empty())
+        match self.imported.failures.is_empty() {
+            false => 1,
+            true if self.held_back.is_empty() || self.dry_run => 0,
+            true => 3,
+        }
     }
 }

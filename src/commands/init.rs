@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::Context;
 use super::backend::BackendName;
+use super::foreign_code::CodeArgs;
 use super::joining::{self, FreshFolder, Wanted};
+use super::restored::left_out_words;
 use super::saved::Saved;
 use super::schedule::arrange;
 use crate::backend::{self, Destination, Look, Turn};
@@ -49,6 +51,8 @@ pub struct InitArgs {
     /// What to give back of a backup that is there already
     #[arg(long, value_name = "WHAT")]
     restore: Option<Wish>,
+    #[command(flatten)]
+    code: CodeArgs,
     /// Do not ask: push to a private GitHub repository if `gh` is logged in, and back up daily
     #[arg(long)]
     yes: bool,
@@ -216,7 +220,7 @@ impl InitArgs {
         let Some(look) = joined else {
             let wish = self.restore.map_or(Wanted::Nothing, Wish::wanted);
             let saved = save(repository, locks, context)?;
-            return Ok((saved, give_back(repository, &wish, context)?));
+            return Ok((saved, give_back(repository, &wish, self.code, context)?));
         };
         if !self.yes {
             joining::recognise(repository, look, context)?;
@@ -228,7 +232,7 @@ impl InitArgs {
             None => joining::ask(repository, self.yes, context)?,
         };
         // What comes back first is not saved as gone.
-        let restored = give_back(repository, &wish, context)?;
+        let restored = give_back(repository, &wish, self.code, context)?;
         Ok((save(repository, locks, context)?, restored))
     }
 
@@ -324,7 +328,8 @@ fn save(
 fn give_back(
     repository: &Repository,
     wanted: &Wanted,
-    context: &Context<'_>,
+    code: CodeArgs,
+    context: &mut Context<'_>,
 ) -> Result<RestoreOutcome> {
     let only = match wanted {
         Wanted::Nothing => return Ok(RestoreOutcome::default()),
@@ -332,7 +337,9 @@ fn give_back(
         Wanted::Machine(slug) => Some(slug),
     };
     let roots = Roots::find(context.claude_dir.as_deref(), context.env);
-    let plan = restore::plan_all(repository, only, roots.primary(), Conflict::Keep)?;
+    let mut plan = restore::plan_all(repository, only, roots.primary(), Conflict::Keep)?;
+    plan.find_foreign_code(repository);
+    plan.decide_on_code(code.decide(&plan.foreign_code(), context));
     restore::apply(repository, &plan, &*context.ui.progress())
 }
 
@@ -385,6 +392,16 @@ struct InitReport {
     restored: RestoreOutcome,
 }
 
+impl InitReport {
+    /// The command that installs what was held back.
+    fn command_with_code(&self) -> String {
+        let machine = self.restored.held_back.first().and_then(|file| file.machine.as_deref());
+        let machine = machine.filter(|machine| *machine != self.machine_slug);
+        let narrowed = machine.map(|machine| format!(" --machine {machine}")).unwrap_or_default();
+        format!("claude-backup restore --all{narrowed} --with-code")
+    }
+}
+
 impl Report for InitReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let (dir, slug) = (&self.shown_dir, &self.machine_slug);
@@ -403,6 +420,7 @@ impl Report for InitReport {
         for failure in failures {
             page.mark(Mark::Bad, format!("not restored: {}: {}", failure.path, failure.error))?;
         }
+        left_out_words(page, &self.restored, &self.command_with_code())?;
         page.blank()?;
         let automatically = match Frequency::parse(&self.schedule) {
             None | Some(Frequency::Off) => "claude-backup schedule daily",
@@ -426,9 +444,10 @@ impl Report for InitReport {
     }
 
     fn exit_code(&self) -> u8 {
-        match self.restored.failures.is_empty() && self.is_arranged {
-            true => self.sync.exit_code(),
-            false => 1,
+        match self.restored.exit_code() {
+            _ if !self.is_arranged => 1,
+            0 => self.sync.exit_code(),
+            code => code,
         }
     }
 }

@@ -14,6 +14,7 @@ use self::filters::Filters;
 use self::pick::Picked;
 use self::words::{AllReport, Ends, ListReport, OneReport};
 use super::Context;
+use super::foreign_code::CodeArgs;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::find::{Filter, Presence};
@@ -59,6 +60,8 @@ pub struct RestoreArgs {
     /// Give files their original time of change; Claude Code may delete old ones again
     #[arg(long)]
     keep_mtime: bool,
+    #[command(flatten)]
+    code: CodeArgs,
 }
 
 impl RestoreArgs {
@@ -116,9 +119,11 @@ impl RestoreArgs {
         context.warn_of(repository);
         let outcome = outcome?;
         refuse_nothing(session, &outcome)?;
-        let is_moved = outcome.files.failed == 0 && !self.dry_run;
+        let is_moved = outcome.exit_code() == 0 && !self.dry_run;
         let left = if is_moved { copies.remove()? } else { Vec::new() };
-        let report = OneReport::new(session, ends, &place, outcome, context.env).moved_from(left);
+        let report = OneReport::new(session, ends, &place, outcome, context.env)
+            .moved_from(left)
+            .repeated_by(self.command_with_code(Some(session)));
         let report = if self.keep_mtime { report.with_original_times() } else { report };
         context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
     }
@@ -155,7 +160,18 @@ impl RestoreArgs {
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
         let outcome = outcome?;
-        context.ui.emit(&AllReport::new(outcome, self.dry_run))
+        let report = AllReport::new(outcome, self.command_with_code(None), context.env);
+        context.ui.emit(&if self.dry_run { report.foreseen() } else { report })
+    }
+
+    /// The command that installs what this one holds back.
+    fn command_with_code(&self, session: Option<&IndexEntry>) -> String {
+        let what = match session {
+            Some(session) => session.uuid.as_str(),
+            None if self.all => "--all",
+            None => "--gone",
+        };
+        format!("claude-backup restore {what}{} --with-code", self.filters.named())
     }
 
     fn carry_out(
@@ -165,9 +181,12 @@ impl RestoreArgs {
         context: &mut Context<'_>,
     ) -> Result<restore::RestoreOutcome> {
         plan.times = if self.keep_mtime { Times::Original } else { Times::Now };
+        plan.find_foreign_code(repository);
         if self.dry_run {
+            plan.decide_on_code(self.code.foresee());
             return Ok(restore::foresee(&plan));
         }
+        plan.decide_on_code(self.code.decide(&plan.foreign_code(), context));
         // Only what displaces files writes to the backup.
         let _lock = self.force.then(|| repository.lock("restore")).transpose()?;
         if self.force {
@@ -277,10 +296,18 @@ fn ends_of(repository: &Repository, plan: &RestorePlan) -> Ends {
 
 /// A restore of one session that wrote nothing although it should have is no success.
 fn refuse_nothing(session: &IndexEntry, outcome: &restore::RestoreOutcome) -> Result<()> {
-    let Some(first) = outcome.failures.first() else { return Ok(()) };
     if outcome.files.restored > 0 {
         return Ok(());
     }
+    if let Some(first) = outcome.refused.first().filter(|_| outcome.files.skipped == 0) {
+        let message =
+            format!("session {} is not restored: `{}` {}", session.uuid, first.path, first.reason);
+        return Err(Failure::new(ErrorKind::Refused, message)
+            .hint("choose another machine's copy with --machine; list them with `claude-backup restore --list`")
+            .detail("refused", serde_json::to_value(&outcome.refused)?)
+            .into());
+    }
+    let Some(first) = outcome.failures.first() else { return Ok(()) };
     let message = format!("session {} could not be restored: {}", session.uuid, first.error);
     Err(Failure::new(ErrorKind::Failed, message)
         .hint(format!(

@@ -14,7 +14,8 @@ use crate::profile;
 use crate::repository::hashing::Hashing;
 use crate::repository::ledger::Hash;
 use crate::secrets::Secrets;
-use crate::source::{deny, kind_of};
+use crate::source::code::{MAX_JUDGED, StoredFile};
+use crate::source::{Kind, deny, kind_of};
 
 /// What an archive holds that may be imported.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub(super) struct Held {
     pub(super) hash: Hash,
     pub(super) length: u64,
     pub(super) mode: u32,
+    /// Why it can execute code.
+    pub(super) code: Option<String>,
 }
 
 /// Reads an archive to its end and judges each entry.
@@ -49,13 +52,18 @@ pub fn check(archive: &Path) -> Result<Checked> {
             checked.ignored.push(name);
             return Ok(());
         }
-        let mode = mode_of(entry.header().mode().unwrap_or(0));
-        // Nothing is held in memory: a hostile one may be as large as all may be together.
-        let mut bytes = BufReader::new(Hashing::new(entry));
-        let secrets = Secrets::of(&name, &mut bytes);
-        checked.secrets.extend(secrets.with_context(|| format!("`{name}` in the archive"))?);
+        let mode = entry.header().mode().unwrap_or(0);
+        let kind = kind_of(relative).unwrap_or(Kind::Config);
+        let stored = StoredFile { relative, kind, mode };
+        let reading = || format!("`{name}` in the archive");
+        // Only the beginning is held in memory: a hostile one may be as large as all together.
+        let (mut bytes, mut head) = (BufReader::new(Hashing::new(entry)), Vec::new());
+        bytes.by_ref().take(MAX_JUDGED + 1).read_to_end(&mut head).with_context(reading)?;
+        let code = stored.code_reason(|| Ok(&head[..]))?;
+        let secrets = Secrets::of(&name, &mut (&head[..]).chain(&mut bytes));
+        checked.secrets.extend(secrets.with_context(reading)?);
         let (hash, length) = bytes.into_inner().finish();
-        let held = Held { hash, length, mode };
+        let held = Held { hash, length, mode: mode_of(stored), code };
         match checked.files.insert(relative.to_owned(), held) {
             None => Ok(()),
             Some(_) => Err(refused(&name, "is there twice")),
@@ -145,8 +153,7 @@ fn plain_name<R: Read>(entry: &Entry<'_, R>) -> Result<PathBuf> {
 
 /// True for what the profile keeps.
 fn belongs(relative: &Path) -> bool {
-    kind_of(relative).is_some_and(crate::source::Kind::is_config)
-        || profile::is_status_line_name(relative)
+    kind_of(relative).is_some_and(Kind::is_config) || profile::is_status_line_name(relative)
 }
 
 fn refused(name: &str, why: &str) -> anyhow::Error {

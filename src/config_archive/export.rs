@@ -11,6 +11,7 @@ use super::{LeftOut, mode_of};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{PRIVATE_FILE, new_beside, set_mode};
 use crate::secrets::Secrets;
+use crate::source::code::StoredFile;
 use crate::source::{Listing, SourceFile};
 
 /// What an export put into its file.
@@ -84,7 +85,8 @@ fn add(tar: &mut tar::Builder<impl Write>, file: &SourceFile) -> Result<Option<S
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_size(bytes.len() as u64);
-    header.set_mode(mode_of(file.stat.mode));
+    let stored = StoredFile { relative: &file.relative, kind: file.kind, mode: file.stat.mode };
+    header.set_mode(mode_of(stored));
     header.set_mtime(u64::try_from(file.stat.modified().timestamp()).unwrap_or(0));
     let added = tar.append_data(&mut header, format!("./{name}"), &bytes[..]);
     added.map_err(|error| Trouble::Writing(error.into()))?;

@@ -10,7 +10,7 @@ use super::check::{Checked, Held, for_each};
 use super::{LeftOut, export};
 use crate::fs::{is_missing, new_beside, persist};
 use crate::repository::ledger::Hash;
-use crate::restore::Conflict;
+use crate::restore::{Conflict, ForeignCode, HeldBack};
 use crate::source::{Kind, Listing, SourceFile, Stat};
 
 /// What an import would do.
@@ -26,6 +26,35 @@ pub struct ImportPlan {
     pub same: Vec<PathBuf>,
     /// What must not be written.
     pub forbidden: Vec<LeftOut>,
+    /// What can execute code and is not written.
+    pub held_back: Vec<HeldBack>,
+}
+
+impl ImportPlan {
+    /// The files to be written that can execute code.
+    #[must_use]
+    pub fn code(&self, checked: &Checked) -> Vec<HeldBack> {
+        let reason = |path: &PathBuf| {
+            let reason = checked.files.get(path)?.code.clone()?;
+            Some(HeldBack { path: path.display().to_string(), machine: None, reason })
+        };
+        let mut code: Vec<HeldBack> =
+            self.add.iter().chain(&self.displace).filter_map(reason).collect();
+        code.sort();
+        code
+    }
+
+    /// Leaves them out, or in.
+    pub fn decide_on_code(&mut self, checked: &Checked, decision: ForeignCode) {
+        if decision == ForeignCode::Install {
+            return;
+        }
+        self.held_back = self.code(checked);
+        let is_code =
+            |path: &PathBuf| checked.files.get(path).is_some_and(|held| held.code.is_some());
+        self.add.retain(|path| !is_code(path));
+        self.displace.retain(|path| !is_code(path));
+    }
 }
 
 /// What an import did.

@@ -7,13 +7,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 
-use super::{Bytes, FileFailure, Item, RestoreOutcome, RestorePlan, State, Times};
+use super::allowed::mode_of;
+use super::{
+    Bytes, FileFailure, HeldBack, Item, PlannedFile, RestoreOutcome, RestorePlan, State, Times,
+};
 use crate::error::{ErrorKind, Failure};
-use crate::fs::{PRIVATE_FILE, new_beside, persist};
+use crate::fs::{new_beside, persist};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::ledger::Hash;
-use crate::source::{Kind, SourceFile, Stat};
+use crate::source::{SourceFile, Stat};
 use crate::sync::{Found, store_displaced};
 
 /// Writes what a plan says.
@@ -52,12 +55,23 @@ pub fn apply(
 /// What would be done, without doing it.
 #[must_use]
 pub fn foresee(plan: &RestorePlan) -> RestoreOutcome {
-    outcome(plan.items.iter().map(|item| (item, foreseen(item))).collect())
+    let mut outcome = outcome(plan.items.iter().map(|item| (item, foreseen(item))).collect());
+    let planned = plan.items.iter().filter(|item| item.is_to_be_written());
+    outcome.would_write = planned.map(planned_file).collect();
+    outcome.would_write.sort();
+    outcome
+}
+
+fn planned_file(item: &Item) -> PlannedFile {
+    let (path, machine) = (item.target.clone(), item.machine.to_string());
+    PlannedFile { path, machine, code: item.code.clone() }
 }
 
 enum Done {
     Written,
     Skipped,
+    HeldBack,
+    Refused,
 }
 
 fn foreseen(item: &Item) -> Result<Done> {
@@ -66,6 +80,8 @@ fn foreseen(item: &Item) -> Result<Done> {
         State::Same | State::Shorter | State::Other => Ok(Done::Skipped),
         State::NoFile => bail!("something that is no file stands there; replace it with --force"),
         State::Forbidden(reason) => bail!("{reason}"),
+        State::HeldBack(_) => Ok(Done::HeldBack),
+        State::Refused(_) => Ok(Done::Refused),
     }
 }
 
@@ -100,8 +116,9 @@ fn restore(
     times: Times,
     progress: &dyn Progress,
 ) -> Result<Done> {
-    if let Done::Skipped = foreseen(item)? {
-        return Ok(Done::Skipped);
+    match foreseen(item)? {
+        Done::Written => {}
+        left => return Ok(left),
     }
     let mut file = new_beside(&item.target)?;
     let bytes = item.open(repository)?;
@@ -117,10 +134,10 @@ fn restore(
         if stat_of(&item.target) != item.seen {
             bail!("`{}` changed meanwhile and is left as it is", item.target.display());
         }
-        persist(file, &item.target, mode_of(item))?;
+        persist(file, &item.target, mode_of(&item.entry, &item.content))?;
         return Ok(Done::Written);
     }
-    crate::fs::set_mode(file.path(), mode_of(item))?;
+    crate::fs::set_mode(file.path(), mode_of(&item.entry, &item.content))?;
     match file.persist_noclobber(&item.target) {
         Ok(_) => Ok(Done::Written),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -144,15 +161,6 @@ fn copy(from: impl Read, to: &mut impl Write, progress: &dyn Progress) -> io::Re
     })
 }
 
-/// Sessions and what belongs to them are their owner's alone, as the agent makes them; what the
-/// user wrote keeps its bits, but never lets others write.
-fn mode_of(item: &Item) -> u32 {
-    match item.entry.kind {
-        Kind::Transcript | Kind::Subagent | Kind::Sidecar | Kind::ToolResult => PRIVATE_FILE,
-        _ => item.content.mode & 0o755 | PRIVATE_FILE,
-    }
-}
-
 /// What became of a file; of a session, the gravest of what became of its files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
@@ -164,7 +172,7 @@ enum Fate {
 impl Fate {
     fn of(result: &Result<Done>) -> Self {
         match result {
-            Ok(Done::Skipped) => Self::Skipped,
+            Ok(Done::Skipped | Done::HeldBack | Done::Refused) => Self::Skipped,
             Ok(Done::Written) => Self::Restored,
             Err(_) => Self::Failed,
         }
@@ -177,11 +185,7 @@ fn outcome(results: Vec<(&Item, Result<Done>)>) -> RestoreOutcome {
     let mut longer = BTreeSet::new();
     for (item, result) in results {
         let fate = Fate::of(&result);
-        match fate {
-            Fate::Skipped => outcome.files.skipped += 1,
-            Fate::Restored => outcome.files.restored += 1,
-            Fate::Failed => outcome.files.failed += 1,
-        }
+        count(&mut outcome, item, &result);
         outcome.displaced += u64::from(fate == Fate::Restored && item.state == State::Displaced);
         if let Some(id) = item.entry.path.session() {
             let session = sessions.entry(format!("{}/{id}", item.machine)).or_insert(fate);
@@ -198,7 +202,28 @@ fn outcome(results: Vec<(&Item, Result<Done>)>) -> RestoreOutcome {
     outcome.skipped = sessions_with(Fate::Skipped);
     outcome.longer_in_backup = longer.into_iter().collect();
     outcome.failures.sort_by(|a, b| a.path.cmp(&b.path));
+    outcome.held_back.sort();
+    outcome.refused.sort();
     outcome
+}
+
+fn count(outcome: &mut RestoreOutcome, item: &Item, result: &Result<Done>) {
+    let files = &mut outcome.files;
+    match result {
+        Ok(Done::Written) => {
+            files.restored += 1;
+            files.code += u64::from(item.code.is_some());
+        }
+        Ok(Done::Skipped) => files.skipped += 1,
+        Ok(Done::HeldBack) => files.held_back += 1,
+        Ok(Done::Refused) => files.refused += 1,
+        Err(_) => files.failed += 1,
+    }
+    match &item.state {
+        State::HeldBack(reason) => outcome.held_back.push(HeldBack::of(item, reason)),
+        State::Refused(reason) => outcome.refused.push(HeldBack::of(item, reason)),
+        _ => {}
+    }
 }
 
 fn failure(target: &Path, error: &anyhow::Error) -> FileFailure {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Conflict;
+use super::allowed::Allowed;
 use super::apply::stat_of;
 use super::target::{Target, state_of};
 use crate::repository::Repository;
@@ -32,8 +33,12 @@ pub struct Item {
     pub target: PathBuf,
     /// The stored name of what stands there: in another project not that of its line.
     pub name: EntryPath,
+    /// Its place below the Claude home, links on the way resolved.
+    pub place: PathBuf,
     /// What stands there now.
     pub state: State,
+    /// Why it can execute code, of a file that this machine did not commit itself.
+    pub code: Option<String>,
     /// When it was looked at; a displaced file must not change between being kept and replaced.
     pub seen: Option<Stat>,
 }
@@ -64,6 +69,10 @@ pub enum State {
     Displaced,
     /// A place that must not be written to, and why.
     Forbidden(String),
+    /// A file that no restore writes, and why.
+    Refused(String),
+    /// A file that can execute code and comes from elsewhere, and why it can.
+    HeldBack(String),
 }
 
 /// Where a stored file goes.
@@ -77,6 +86,14 @@ impl Placement {
     /// A place where it is what it was.
     pub(super) fn unchanged(target: Target, entry: &Entry) -> Self {
         Self { target, name: entry.path.clone(), rehome: None }
+    }
+
+    /// Where it really goes, below the Claude home: a folder on the way may be a link. Outside of a
+    /// home the user has named the place.
+    fn place(&self) -> PathBuf {
+        let name = self.name.to_source();
+        let real = self.target.real_name().filter(|_| self.target.is_named(&name));
+        real.unwrap_or(name)
     }
 }
 
@@ -96,19 +113,40 @@ impl Bytes {
 impl Item {
     /// A file on its way, and what stands there now.
     pub(super) fn new(
-        repository: &Repository,
-        machine: &MachineSlug,
+        allowed: &Allowed<'_>,
         entry: Entry,
         content: Content,
         placement: Placement,
     ) -> Result<Self> {
+        let (repository, machine) = (allowed.repository, allowed.machine);
+        let place = placement.place();
         let Placement { target, name, rehome } = placement;
         let (machine, seen) = (machine.clone(), stat_of(&target.path()));
         let (bytes, state) = (Bytes::of(&content), State::Free);
-        let path = target.path();
-        let item = Self { machine, entry, content, rehome, bytes, target: path, name, state, seen };
+        let code = None;
+        let item = Self {
+            machine,
+            entry,
+            content,
+            rehome,
+            bytes,
+            target: target.path(),
+            name,
+            place,
+            state,
+            code,
+            seen,
+        };
+        if let Some(reason) = allowed.refusal(&item) {
+            return Ok(Self { state: State::Refused(reason), ..item });
+        }
         let bytes = item.changed(repository).unwrap_or(bytes);
         Ok(Self { bytes, state: state_of(&target, bytes)?, ..item })
+    }
+
+    /// True if the plan is to write it.
+    pub(super) fn is_to_be_written(&self) -> bool {
+        matches!(self.state, State::Free | State::Displaced)
     }
 
     /// The same where what stands in the way may be displaced.

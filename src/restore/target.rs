@@ -32,6 +32,22 @@ impl Target {
         self.folder.join(&self.relative)
     }
 
+    /// The name below the folder, links on the way resolved; `None` if there are none, or if they
+    /// lead elsewhere.
+    pub(super) fn real_name(&self) -> Option<PathBuf> {
+        let folders = self.relative.ancestors().skip(1).filter(|part| *part != Path::new(""));
+        // What is not there yet cannot be a link, nor can what lies below it.
+        let link = folders.into_iter().find(|part| self.folder.join(part).is_symlink())?;
+        let end = self.folder.join(link).canonicalize().ok()?;
+        let end = end.strip_prefix(self.folder.canonicalize().ok()?).ok()?.to_path_buf();
+        Some(end.join(self.relative.strip_prefix(link).ok()?))
+    }
+
+    /// True if the file gets this name below the folder.
+    pub(super) fn is_named(&self, name: &Path) -> bool {
+        self.relative == name
+    }
+
     /// Why this place must not be written to, if it must not.
     fn forbidden(&self) -> Option<String> {
         let is_plain = self.relative.components().all(|c| matches!(c, Component::Normal(_)));

@@ -39,6 +39,11 @@ impl Ui<'_> {
         })
     }
 
+    /// Shows a line that the next question is about, with `--quiet` as well.
+    pub fn show(&mut self, line: impl AsRef<str>) {
+        self.say(&[Span::plain(line)]);
+    }
+
     /// Asks for one of these, shown with numbers from 1; returns its index. Return takes `default`.
     ///
     /// `None` where nobody can answer, and for a reply that is none of the numbers.

@@ -11,7 +11,7 @@ use crate::progress::{Progress, Silent};
 use crate::repository::Repository;
 use crate::repository::layout::EntryPath;
 use crate::repository::ledger::Hash;
-use crate::restore::{self, Bytes, Item, RestorePlan, State, Times};
+use crate::restore::{self, Bytes, Item, RestorePlan, State};
 use crate::source::Scope;
 use crate::sync::{self, Change, Reading};
 
@@ -78,7 +78,7 @@ impl Trial<'_> {
     fn give_back(&mut self, lines: &[&Line], progress: &dyn Progress) -> Result<()> {
         let plan = RestorePlan {
             items: lines.iter().map(|line| self.item(line)).collect(),
-            times: Times::default(),
+            ..RestorePlan::default()
         };
         let outcome = restore::apply(self.repository, &plan, &Silent)?;
         let failures: BTreeMap<&str, &str> =
@@ -106,8 +106,9 @@ impl Trial<'_> {
         let when = entry.gone_since.map_or("here".to_owned(), |gone| gone.timestamp().to_string());
         let target = self.scratch.join(machine.as_str()).join(when).join(entry.path.to_source());
         let (name, bytes) = (entry.path.clone(), Bytes::of(&content));
-        let (rehome, state, seen) = (None, State::Free, None);
-        Item { machine, entry, content, rehome, bytes, target, name, state, seen }
+        let (place, rehome, state) = (name.to_source(), None, State::Free);
+        let (code, seen) = (None, None);
+        Item { machine, entry, content, rehome, bytes, target, name, place, state, code, seen }
     }
 
     fn fate(&self, line: &Line, item: &Item, failures: &BTreeMap<&str, &str>) -> Fate {

@@ -69,7 +69,7 @@ fn a_config_arrives_as_it_left() {
 
     let new = Sandbox::new();
     std::fs::copy(old.home(FILE), new.home(FILE)).unwrap();
-    let imported = new.json(&["import-config", FILE]);
+    let imported = new.json(&["import-config", FILE, "--with-code"]);
     assert_eq!(imported["imported"]["files"], 4);
     for name in ["CLAUDE.md", "settings.json", "hooks/stop.sh", "skills/x/SKILL.md"] {
         let bytes = |sandbox: &Sandbox| std::fs::read(sandbox.claude(name)).unwrap();
@@ -131,7 +131,7 @@ fn a_dry_run_writes_nothing() {
     let sandbox = configured();
     carried(&sandbox);
     sandbox.remove(".claude");
-    let dry = sandbox.json(&["import-config", FILE, "--dry-run"]);
+    let dry = sandbox.json(&["import-config", FILE, "--dry-run", "--with-code"]);
     assert_eq!((&dry["dryRun"], dry["added"].as_array().unwrap().len()), (&json!(true), 4));
     assert!(!sandbox.claude("").exists());
 }
@@ -157,7 +157,7 @@ fn a_script_that_lost_its_bit_gets_it_back() {
     let sandbox = configured();
     carried(&sandbox);
     set_mode(&sandbox.claude("hooks/stop.sh"), 0o600);
-    sandbox.json(&["import-config", FILE, "--force"]);
+    sandbox.json(&["import-config", FILE, "--force", "--with-code"]);
     assert_eq!(mode(&sandbox.claude("hooks/stop.sh")) & 0o100, 0o100);
 }
 
@@ -230,7 +230,8 @@ fn a_link_in_the_way_is_not_followed() {
     sandbox.remove(".claude").write("elsewhere/SKILL.md", "mine\n");
     std::fs::create_dir_all(sandbox.claude("skills")).unwrap();
     std::os::unix::fs::symlink(sandbox.home("elsewhere"), sandbox.claude("skills/x")).unwrap();
-    let ran = sandbox.run(&["import-config", FILE, "--force", "--json"]).fails(1);
+    let words = ["import-config", FILE, "--force", "--with-code", "--json"];
+    let ran = sandbox.run(&words).fails(1);
     let done = ran.json();
     assert_eq!(done["imported"]["failures"][0]["path"], "skills/x/SKILL.md");
     assert_eq!(done["imported"]["files"], 3);

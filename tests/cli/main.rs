@@ -15,6 +15,7 @@ mod crash;
 mod crash_remote;
 mod daily_proof;
 mod fixture;
+mod foreign_code;
 mod git_settings;
 mod github;
 mod help;

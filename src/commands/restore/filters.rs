@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::repository::find::{DayEnd, Filter, Presence, parse_date_beginning, parse_moment};
+use crate::ui::words::shell_word;
 
 /// What a list is narrowed to
 #[derive(Args, Clone, Debug)]
@@ -48,6 +49,17 @@ impl Filters {
             presence: if self.gone { Presence::Gone } else { Presence::Any },
             last: self.last,
         })
+    }
+
+    /// The words that narrow a restore, each after a space.
+    pub(super) fn named(&self) -> String {
+        let word = |flag: &str, value: &Option<String>| {
+            value
+                .as_deref()
+                .map(|value| format!(" {flag} {}", shell_word(value)))
+                .unwrap_or_default()
+        };
+        word("--machine", &self.machine) + &word("--project", &self.project)
     }
 
     pub(super) fn asks_for_a_list(&self) -> bool {

@@ -32,6 +32,7 @@ pub(super) fn print(
 ) -> Result<u8> {
     let SessionLines { machine, transcript, .. } = restore::lines_of(repository, session)?;
     let content = restore::choose(&transcript, wanted)?;
+    restore::refuse_forbidden(repository, &machine, &transcript, content)?;
     let bytes = repository.open_content(&machine, &transcript.path, content)?;
     context.warn_of(repository);
     let mut bytes = Hashing::new(bytes);

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::commands::restored::left_out_words;
 use crate::env::Env;
 use crate::repository::find::Filter;
 use crate::repository::index::IndexEntry;
-use crate::restore::{Place, RestoreOutcome};
+use crate::restore::{HeldBack, Place, PlannedFile, RestoreOutcome};
 use crate::ui::words::{count, place, shell_word, size, when};
 use crate::ui::{Column, Mark, Page, Report, Span, Table};
 
@@ -141,8 +142,17 @@ pub(super) struct OneReport {
     dry_run: bool,
     restored: serde_json::Value,
     failures: Vec<crate::restore::FileFailure>,
+    held_back: Vec<HeldBack>,
+    refused: Vec<HeldBack>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_write: Vec<PlannedFile>,
     #[serde(skip)]
     outcome: RestoreOutcome,
+    /// The command that installs what was held back.
+    #[serde(skip)]
+    command: String,
+    #[serde(skip)]
+    env: Env,
     #[serde(skip)]
     id: String,
     #[serde(skip)]
@@ -181,8 +191,14 @@ impl OneReport {
                 "files": outcome.files.restored,
                 "skipped": outcome.files.skipped,
                 "displaced": outcome.displaced,
+                "code": outcome.files.code,
             }),
             failures: outcome.failures.clone(),
+            held_back: outcome.held_back.clone(),
+            refused: outcome.refused.clone(),
+            would_write: outcome.would_write.clone(),
+            command: String::new(),
+            env: env.clone(),
             id: session.uuid.clone(),
             shown: place(target, env),
             goes_home: matches!(to, Place::Home(_) | Place::Project(_)),
@@ -201,6 +217,11 @@ impl OneReport {
         Self { warns_of_sweep: self.goes_home, ..self }
     }
 
+    /// The same with the command that installs what was held back.
+    pub(super) fn repeated_by(self, command: String) -> Self {
+        Self { command, ..self }
+    }
+
     /// The same where these files of another project were taken away.
     pub(super) fn moved_from(self, files: Vec<PathBuf>) -> Self {
         Self { moved_from: files, ..self }
@@ -216,21 +237,24 @@ impl OneReport {
     fn verdict(&self, page: &mut Page<'_>) -> io::Result<()> {
         let (id, shown) = (&self.id, &self.shown);
         let files = &self.outcome.files;
-        if files.restored == 0 && files.failed == 0 {
+        let left_out = files.failed + files.held_back + files.refused;
+        if files.restored == 0 && left_out == 0 {
             return page.mark(Mark::Good, format!("Session {id} is whole in {shown} already"));
         }
-        let (verb, mark) = match (self.dry_run, files.failed) {
-            (true, _) => ("Would restore", Mark::Good),
+        let (verb, mark) = match (self.dry_run, left_out) {
+            (true, 0) => ("Would restore", Mark::Good),
+            (true, _) => ("Would restore a part of", Mark::Warn),
             (false, 0) => ("Restored", Mark::Good),
             (false, _) => ("Restored a part of", Mark::Warn),
         };
-        let written = count(files.restored, "file");
+        let written = written_files(&self.outcome);
         page.mark(mark, format!("{verb} session {id} to {shown} ({written})"))
     }
 }
 
 impl Report for OneReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
+        planned(page, &self.outcome, &self.env)?;
         self.verdict(page)?;
         let id = &self.id;
         if self.outcome.displaced > 0 && !self.dry_run {
@@ -246,11 +270,12 @@ impl Report for OneReport {
         if self.warns_of_sweep {
             page.mark(Mark::Warn, "with its original time, Claude Code may soon delete it again")?;
         }
-        failures(page, &self.outcome)
+        failures(page, &self.outcome)?;
+        left_out_words(page, &self.outcome, &self.command)
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(self.outcome.files.failed > 0)
+        exit_code(&self.outcome, self.dry_run)
     }
 }
 
@@ -261,21 +286,35 @@ pub(super) struct AllReport {
     dry_run: bool,
     #[serde(flatten)]
     outcome: RestoreOutcome,
+    /// The command that installs what was held back.
+    #[serde(skip)]
+    command: String,
+    #[serde(skip)]
+    env: Env,
 }
 
 impl AllReport {
-    pub(super) fn new(outcome: RestoreOutcome, dry_run: bool) -> Self {
-        Self { dry_run, outcome }
+    /// What was done.
+    pub(super) fn new(outcome: RestoreOutcome, command: String, env: &Env) -> Self {
+        Self { dry_run: false, outcome, command, env: env.clone() }
+    }
+
+    /// The same where nothing was written yet.
+    pub(super) fn foreseen(self) -> Self {
+        Self { dry_run: true, ..self }
     }
 }
 
 impl Report for AllReport {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
         let RestoreOutcome { restored, skipped, files, .. } = &self.outcome;
+        planned(page, &self.outcome, &self.env)?;
         let verb = if self.dry_run { "Would restore" } else { "Restored" };
         let written = match files.restored {
             0 => "Nothing to restore".to_owned(),
-            files => format!("{verb} {} ({})", count(*restored, "session"), count(files, "file")),
+            _ => {
+                format!("{verb} {} ({})", count(*restored, "session"), written_files(&self.outcome))
+            }
         };
         let left = match skipped {
             0 => String::new(),
@@ -291,11 +330,41 @@ impl Report for AllReport {
             let text = format!("the backup has more of {id}: claude-backup restore {id} --force");
             page.mark(Mark::Warn, text)?;
         }
-        failures(page, &self.outcome)
+        failures(page, &self.outcome)?;
+        left_out_words(page, &self.outcome, &self.command)
     }
 
     fn exit_code(&self) -> u8 {
-        u8::from(self.outcome.files.failed > 0)
+        exit_code(&self.outcome, self.dry_run)
+    }
+}
+
+/// A dry run changes nothing, so nothing was held back yet.
+fn exit_code(outcome: &RestoreOutcome, dry_run: bool) -> u8 {
+    match outcome.exit_code() {
+        3 if dry_run => 0,
+        code => code,
+    }
+}
+
+/// Each file that a dry run would write.
+fn planned(page: &mut Page<'_>, outcome: &RestoreOutcome, env: &Env) -> io::Result<()> {
+    for file in &outcome.would_write {
+        let (path, machine) = (place(&file.path, env), &file.machine);
+        match &file.code {
+            None => page.line(format!("  write {path}"))?,
+            Some(reason) => page.line(format!("  write {path} (from {machine}) {reason}"))?,
+        }
+    }
+    Ok(())
+}
+
+/// How many files were written, those that can execute code and come from elsewhere apart.
+fn written_files(outcome: &RestoreOutcome) -> String {
+    let files = count(outcome.files.restored, "file");
+    match outcome.files.code {
+        0 => files,
+        code => format!("{files}, {code} from elsewhere can run programs"),
     }
 }
 
