@@ -17,6 +17,7 @@ pub mod lock;
 mod locks;
 pub mod lost;
 pub mod manifest;
+pub mod message_counts;
 pub mod migrate;
 mod older;
 pub mod origin;

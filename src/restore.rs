@@ -5,10 +5,11 @@ mod apply;
 mod code;
 mod copies;
 mod item;
+mod owners;
 mod project;
 mod target;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -21,6 +22,8 @@ pub use self::code::ForeignCode;
 pub use self::copies::Copies;
 use self::item::Placement;
 pub use self::item::{Bytes, Item, State};
+pub use self::owners::MoreComplete;
+use self::owners::Owners;
 pub use self::project::Project;
 use self::target::Target;
 use crate::error::{ErrorKind, Failure};
@@ -70,6 +73,8 @@ pub struct RestorePlan {
     pub items: Vec<Item>,
     /// Which time the files get.
     pub times: Times,
+    /// Sessions of which another machine has a more complete copy.
+    pub more_complete: Vec<MoreComplete>,
 }
 
 /// What a restore did.
@@ -94,6 +99,8 @@ pub struct RestoreOutcome {
     pub refused: Vec<HeldBack>,
     /// Files that were left alone although the backup has more of them.
     pub longer_in_backup: Vec<String>,
+    /// Sessions of which another machine has a more complete copy; this machine's was restored.
+    pub more_complete: Vec<MoreComplete>,
     /// Of a dry run: each file that would be written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub would_write: Vec<PlannedFile>,
@@ -237,8 +244,8 @@ pub fn plan_session(
     Ok(plan)
 }
 
-/// Plans everything: each session once, from the machine that has the most of it, and what belongs
-/// to no project from this machine or the one named.
+/// Plans everything: each session once, from this machine if it has it, else from the one with the
+/// most complete copy; and what belongs to no project from this machine or the one named.
 ///
 /// # Errors
 /// Where a ledger cannot be read.
@@ -252,9 +259,9 @@ pub fn plan_all(
         Some(machine) => vec![machine.clone()],
         None => repository.machines()?,
     };
-    let owners = owners_of_sessions(repository, &machines)?;
+    let owners = Owners::find(repository, &machines)?;
     let home_machine = only.unwrap_or(&repository.machine);
-    let mut plan = RestorePlan::default();
+    let mut plan = RestorePlan { more_complete: owners.more_complete, ..RestorePlan::default() };
     let mut taken = BTreeSet::new();
     let origin = repository.origin();
     for machine in &machines {
@@ -262,7 +269,7 @@ pub fn plan_all(
         for (_, ledger) in repository.all_lines(machine)? {
             for (path, entry) in ledger.entries {
                 let owner = match path.session() {
-                    Some(id) => owners.get(id.as_str()).unwrap_or(machine),
+                    Some(id) => owners.machines.get(id.as_str()).unwrap_or(machine),
                     None if path.project().is_some() => machine,
                     None => home_machine,
                 };
@@ -303,27 +310,6 @@ fn give_way(items: &mut Vec<Item>) {
         let lies_in_file = target.ancestors().skip(1).any(|folder| files.contains(folder));
         !is_folder && !lies_in_file && files.insert(target.clone())
     });
-}
-
-/// For each session that several machines have: the one with the fullest copy.
-fn owners_of_sessions(
-    repository: &Repository,
-    machines: &[MachineSlug],
-) -> Result<BTreeMap<String, MachineSlug>> {
-    type Weight = (Option<u64>, Option<u64>);
-    let mut best: BTreeMap<String, (Weight, MachineSlug)> = BTreeMap::new();
-    let sessions = repository.index()?.sessions;
-    // This machine comes first, so it wins where another has just as much.
-    for machine in machines {
-        for session in sessions.iter().filter(|session| session.machine == machine.as_str()) {
-            let weight = session.weight();
-            let is_fuller = best.get(&session.uuid).is_none_or(|(known, _)| weight > *known);
-            if is_fuller {
-                best.insert(session.uuid.clone(), (weight, machine.clone()));
-            }
-        }
-    }
-    Ok(best.into_iter().map(|(id, (_, machine))| (id, machine)).collect())
 }
 
 /// A session's lines, its transcript's apart.

@@ -5,6 +5,7 @@ mod pick;
 mod print;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -157,6 +158,8 @@ impl RestoreArgs {
                 plan.items.retain(|item| !moved.iter().any(|session| is_of(item, session)));
             }
         }
+        let ids: BTreeSet<String> = plan.items.iter().filter_map(session_of).collect();
+        plan.more_complete.retain(|session| ids.contains(&session.uuid));
         let outcome = self.carry_out(repository, plan, context);
         context.warn_of(repository);
         let outcome = outcome?;
@@ -275,6 +278,10 @@ fn sessions_that_moved(sessions: &[IndexEntry]) -> Vec<&IndexEntry> {
         twins.iter().copied().filter(|session| session.lives_on(twins.iter().copied()))
     });
     moved.collect()
+}
+
+fn session_of(item: &Item) -> Option<String> {
+    item.entry.path.session().map(String::from)
 }
 
 fn is_of(item: &Item, session: &IndexEntry) -> bool {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Repository;
 use super::index::IndexEntry;
+use super::message_counts::MessageCounts;
 use crate::error::{ErrorKind, Failure};
 
 /// So many candidates are shown to a person; programs get all.
@@ -99,8 +100,8 @@ impl Repository {
     }
 
     /// The one session that an argument means: the whole id, else a unique beginning, else a unique
-    /// part of it. The same id on several machines is one session: its fullest copy. One that was
-    /// given back to another project is the one that is there.
+    /// part of it. The same id on several machines is one session: its most complete copy, by the
+    /// messages in its content. One that was given back to another project is the one that is there.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], or [`ErrorKind::Ambiguous`] with the candidates.
@@ -115,7 +116,7 @@ impl Repository {
             hits.retain(|hit| !hit.lives_on(all.iter().copied()));
             if let Some(first) = hits.first() {
                 return match is_one_session(&hits) {
-                    true => Ok(self.fullest_copy(first, &hits)),
+                    true => self.most_complete_copy(first, &hits),
                     false => Err(ambiguous(argument, &hits).into()),
                 };
             }
@@ -130,10 +131,22 @@ impl Repository {
             .into())
     }
 
-    fn fullest_copy(&self, first: &IndexEntry, hits: &[&IndexEntry]) -> IndexEntry {
+    /// The copy with the most messages in its content; of equals this machine's.
+    fn most_complete_copy(&self, first: &IndexEntry, hits: &[&IndexEntry]) -> Result<IndexEntry> {
+        if let [only] = hits {
+            return Ok((*only).clone());
+        }
         let is_here = |session: &IndexEntry| session.machine == self.machine.as_str();
-        let fullest = hits.iter().max_by_key(|session| (session.weight(), is_here(session)));
-        fullest.map_or_else(|| first.clone(), |session| (*session).clone())
+        let mut counts = MessageCounts::load(self);
+        let mut best = (None, first);
+        for hit in hits {
+            let copy = self.session_copy(hit)?;
+            let completeness = copy.and_then(|copy| counts.completeness(&copy));
+            let is_better = completeness > best.0 || (completeness == best.0 && is_here(hit));
+            best = if is_better { (completeness, *hit) } else { best };
+        }
+        counts.save();
+        Ok(best.1.clone())
     }
 
     /// A machine that has a folder.

@@ -49,7 +49,7 @@ pub fn apply(
             .hint("run it again; files that stand already are skipped")
             .into());
     }
-    Ok(outcome(results))
+    Ok(RestoreOutcome { more_complete: plan.more_complete.clone(), ..outcome(results) })
 }
 
 /// What would be done, without doing it.
@@ -59,6 +59,7 @@ pub fn foresee(plan: &RestorePlan) -> RestoreOutcome {
     let planned = plan.items.iter().filter(|item| item.is_to_be_written());
     outcome.would_write = planned.map(planned_file).collect();
     outcome.would_write.sort();
+    outcome.more_complete.clone_from(&plan.more_complete);
     outcome
 }
 

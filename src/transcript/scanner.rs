@@ -59,6 +59,12 @@ impl Scanner {
         self.lines.feed(bytes, |line| self.tally.add_line(line));
     }
 
+    /// Messages in the lines that have ended.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.tally.messages()
+    }
+
     /// The result; a last line without its line feed counts if it is whole JSON.
     #[must_use]
     pub fn finish(mut self) -> Summary {

@@ -79,6 +79,11 @@ impl Tally {
         Some(Self { summary, titles, relocated_cwd, seen, usage, models })
     }
 
+    /// Messages so far.
+    pub(super) fn messages(&self) -> u64 {
+        self.summary.messages
+    }
+
     /// What it knows so far.
     pub(super) fn sums(&self) -> Sums {
         Sums {

@@ -305,10 +305,58 @@ fn the_same_id_on_two_machines_is_the_fullest_and_each_can_be_chosen() {
     sandbox.remove(".claude");
     let all = sandbox.json(&["restore", "--all"]);
     assert_eq!(all["restored"], 1);
-    assert_eq!(text_of(&sandbox), conversation(ID, 0..7));
+    assert_eq!(text_of(&sandbox), conversation(ID, 0..4), "this machine's own comes first");
+    let more = json!([{"uuid": ID, "machine": "zeta", "messages": 7, "ownMessages": 4}]);
+    assert_eq!(all["moreComplete"], more);
+    let said = sandbox.run(&["restore", "--all"]).success().both();
+    let command = said.split("claude-backup ").nth(1).unwrap();
+    sandbox.run(&command.split_whitespace().collect::<Vec<_>>()).success();
+    assert_eq!(text_of(&sandbox), conversation(ID, 0..7), "{command}");
     insta::assert_snapshot!(sandbox.run(&["restore", "--list"]).success().both());
     let error = sandbox.run(&["versions", ID, "--acknowledge", "--json"]).fails(1).json_error();
     assert!(error["error"].as_str().unwrap().contains("`zeta`"), "{error}");
+}
+
+/// Changes the ledger line of the session in the folder of machine `zeta`.
+fn edit_line_of_zeta(sandbox: &Sandbox, edit: impl Fn(&mut serde_json::Value)) {
+    let ledger = sandbox.backup("machines/zeta/ledger/-p.jsonl");
+    let mut line = serde_json::from_slice(&fs::read(&ledger).unwrap()).unwrap();
+    edit(&mut line);
+    sandbox.write(ledger, format!("{line}\n"));
+    let words = ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "-am", "by hand"];
+    sandbox.git(&words);
+}
+
+#[test]
+fn a_number_in_a_ledger_makes_no_copy_more_complete() {
+    let sandbox = saved();
+    sandbox.as_machine("zeta", |zeta| {
+        zeta.write_session("-p", ID, 2).sync();
+    });
+    edit_line_of_zeta(&sandbox, |line| line["session"]["messages"] = 99.into());
+    sandbox.remove(".claude");
+    assert_eq!(sandbox.json(&["restore", "--all"])["moreComplete"], json!([]));
+    sandbox.remove(".claude");
+    sandbox.run(&["restore", ID]).success();
+    assert_eq!(text_of(&sandbox), conversation(ID, 0..4));
+}
+
+#[test]
+fn an_archive_that_is_not_what_its_ledger_says_counts_as_nothing() {
+    let sandbox = saved();
+    sandbox.as_machine("zeta", |zeta| {
+        zeta.write_session("-p", ID, 9).sync();
+    });
+    edit_line_of_zeta(&sandbox, |line| line["sha256"] = "0".repeat(64).into());
+    sandbox.remove(".claude");
+    // The second run takes the count from where the first one wrote it.
+    for _ in 0..2 {
+        assert_eq!(sandbox.json(&["restore", "--all"])["moreComplete"], json!([]));
+        assert!(sandbox.backup(".git/claude-backup/message-counts").is_file());
+    }
+    sandbox.remove(".claude");
+    sandbox.run(&["restore", ID]).success();
+    assert_eq!(text_of(&sandbox), conversation(ID, 0..4));
 }
 
 #[test]
