@@ -2,6 +2,7 @@
 
 mod git_remote;
 mod github;
+mod typed_remote;
 mod visibility;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub use self::git_remote::{Look, clone_into, join, transport_name};
 pub use self::github::usable_repository;
+pub use self::typed_remote::resolve as resolve_remote;
 use self::visibility::Readers;
 pub use self::visibility::{AllowPublic, GithubState, Visibility, check as check_visibility};
 use crate::env::Env;
@@ -89,16 +91,6 @@ pub enum Destination {
     Git(Address, AllowPublic),
 }
 
-impl Destination {
-    /// A git remote by its address.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] where it is no address.
-    pub fn git(url: &str, allow: AllowPublic) -> Result<Self> {
-        Ok(Self::Git(Address::new(url)?, allow))
-    }
-}
-
 /// Where copies of a backup go already; nothing where that was never settled.
 ///
 /// # Errors
@@ -110,7 +102,7 @@ pub fn destination(repository: &Repository) -> Result<Option<Destination>> {
     Ok(match settings::mode(vault)? {
         Mode::Local => None,
         Mode::Github => Some(Destination::Github(allow)),
-        Mode::Git => Some(Destination::git(&url, allow)?),
+        Mode::Git => Some(Destination::Git(Address::new(&url)?, allow)),
     })
 }
 

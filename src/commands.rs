@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use crate::env::Env;
-use crate::repository::Repository;
+use crate::repository::{Repository, place};
+use crate::source::Roots;
 use crate::ui::Ui;
 
 pub mod backend;
@@ -57,6 +58,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The Claude homes, without what is the backup's own in them.
+    fn roots(&self) -> Roots {
+        let roots = Roots::find(self.claude_dir.as_deref(), self.env);
+        roots.leaving_out(place::own_paths(&self.backup_dir))
+    }
+
     /// Shows what a repository had to say on the way.
     fn warn_of(&mut self, repository: &Repository) {
         for warning in repository.take_warnings() {

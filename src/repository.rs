@@ -21,6 +21,7 @@ pub mod message_counts;
 pub mod migrate;
 mod older;
 pub mod origin;
+pub mod place;
 pub mod revision;
 mod run_log;
 mod scratch;
@@ -79,12 +80,17 @@ impl Repository {
         }
     }
 
-    /// Opens the backup at `root`, if there is one.
+    /// Opens the backup at `root`, if there is one; a git repository of something else is none.
     ///
     /// # Errors
     /// Where there is one that cannot be opened.
     pub fn find(root: &Path, env: &Env) -> Result<Option<Self>> {
         let Some(vault) = Vault::open(root)? else { return Ok(None) };
+        let repository = Self::of(vault, root, env)?;
+        Ok(repository.is_of_a_backup()?.then_some(repository))
+    }
+
+    fn of(vault: Vault, root: &Path, env: &Env) -> Result<Self> {
         let machine = settings::machine(&vault, root, env)?;
         let repository = Self {
             vault: Arc::new(vault),
@@ -96,7 +102,7 @@ impl Repository {
             warnings: Mutex::default(),
         };
         repository.tell_of_lost_history();
-        Ok(Some(repository))
+        Ok(repository)
     }
 
     /// Makes an empty backup for this machine at `root`; one that is there is opened.
@@ -104,8 +110,7 @@ impl Repository {
     /// # Errors
     /// Where the folder cannot be made.
     pub fn create(root: &Path, env: &Env) -> Result<Self> {
-        Vault::create(root)?;
-        Self::open(root, env)
+        Self::of(Vault::create(root)?, root, env)
     }
 
     /// The folder that it lies in.

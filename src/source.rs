@@ -311,7 +311,7 @@ pub fn list(roots: &Roots, options: &Options, progress: &dyn Progress) -> Result
     let selection = claude_code::Selection::new(options);
     let mut listing = Listing::default();
     for root in roots.all() {
-        listing.append(walk::home(root, roots.user_home(), &selection, &ends, progress)?);
+        listing.append(walk::home(root, roots, &selection, &ends, progress)?);
     }
     listing.settle();
     Ok(listing)

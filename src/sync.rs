@@ -23,7 +23,7 @@ pub use self::totals::record_failure;
 use crate::progress::Progress;
 use crate::repository::cache::Cache;
 use crate::repository::manifest::{ConfigTotals, SessionTotals};
-use crate::repository::{Repository, settings};
+use crate::repository::{Repository, place, settings};
 use crate::source::{self, FileHistory, Listing, Options, Roots, Scope, Skipped, Unreadable};
 
 /// Which files are read again.
@@ -164,6 +164,14 @@ pub fn plan(
         false => FileHistory::Skip,
     };
     let options = Options { scope, file_history };
+    if let Some(home) = place::home_around(repository.root(), roots) {
+        repository.warn(format!(
+            "the backup lies in `{}`, which is backed up, and is left out; move `{}` elsewhere and \
+             name its place with --backup-dir or CLAUDE_BACKUP_DIR",
+            home.display(),
+            repository.root().display()
+        ));
+    }
     progress.start("looking", 0, 0);
     let listing = source::list(roots, &options, progress);
     progress.finish();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Context;
 use super::saved::push_words;
 use crate::backend::{self, AllowPublic, Destination, Push};
+use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
@@ -71,9 +72,12 @@ impl BackendName {
         self,
         remote: Option<&str>,
         allow: AllowPublic,
+        env: &Env,
     ) -> Result<Destination> {
         match (self, remote) {
-            (Self::Git, Some(url)) => Destination::git(url, allow),
+            (Self::Git, Some(typed)) => {
+                backend::resolve_remote(typed, env).map(|remote| Destination::Git(remote, allow))
+            }
             (Self::Git, None) => Err(Failure::new(ErrorKind::Usage, "git needs --remote URL")
                 .hint("name the remote: `--remote git@host:me/backup.git`")
                 .into()),
@@ -103,7 +107,8 @@ impl BackendArgs {
 }
 
 fn set(args: &SetArgs, context: &mut Context<'_>) -> Result<u8> {
-    let destination = args.backend.destination(args.remote.as_deref(), args.allow_public.into())?;
+    let (remote, allow) = (args.remote.as_deref(), args.allow_public.into());
+    let destination = args.backend.destination(remote, allow, context.env)?;
     let mut repository = Repository::open(&context.backup_dir, context.env)?;
     let remote_lock = repository.lock_remote("backend set")?;
     // Finishes what an interrupted run left, before anything is sent.

@@ -15,7 +15,7 @@ use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::repository::manifest::size_words;
 use crate::secrets::Secrets;
-use crate::source::{self, Options, Roots, Scope};
+use crate::source::{self, Options, Scope};
 use crate::ui::words::{count, place, shell_word, size};
 use crate::ui::{Mark, Page, Report, Span};
 
@@ -34,7 +34,7 @@ impl ExportConfigArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
         let target = self.target(env)?;
-        let roots = Roots::find(context.claude_dir.as_deref(), env);
+        let roots = context.roots();
         let options = Options { scope: Scope::ConfigOnly, ..Options::default() };
         let progress = context.ui.progress();
         let listing = source::list(&roots, &options, &*progress)?;

@@ -14,7 +14,6 @@ use crate::config_archive::{self, Checked, ImportOutcome, ImportPlan};
 use crate::env::Env;
 use crate::restore::{Conflict, HeldBack};
 use crate::secrets::Secrets;
-use crate::source::Roots;
 use crate::ui::words::{count, place, shell_word};
 use crate::ui::{Mark, Page, Report};
 
@@ -41,7 +40,7 @@ impl ImportConfigArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
         let archive = env.absolute(&self.file)?;
-        let home = Roots::find(context.claude_dir.as_deref(), env).primary().to_path_buf();
+        let home = context.roots().primary().to_path_buf();
         let conflict = if self.force { Conflict::Displace } else { Conflict::Keep };
         let checked = config_archive::check(&archive)?;
         let mut plan = config_archive::plan(&checked, &home, conflict);

@@ -18,11 +18,11 @@ use crate::backup::{self, BackupOutcome, BackupRequest, Publishing};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::lock::Lock;
 use crate::repository::settings::{self, Mode};
-use crate::repository::{RemoteLock, Repository};
+use crate::repository::{RemoteLock, Repository, place};
 use crate::restore::{self, Conflict, RestoreOutcome};
 use crate::schedule::{self, Frequency, Schedulers, State};
 use crate::session::MachineSlug;
-use crate::source::{Roots, Scope};
+use crate::source::Scope;
 use crate::sync::Reading;
 use crate::ui::words::{count, place};
 use crate::ui::{Answer, Mark, Page, Report, Span};
@@ -82,6 +82,9 @@ impl InitArgs {
         let is_new = found.as_ref().map_or(Ok(true), begins_here)?;
         let begun = found.as_ref().filter(|_| is_new).map(backend::destination).transpose()?;
         let destination = self.destination(is_new, begun.flatten(), context)?;
+        if found.is_none() {
+            place::check_new(root, &context.roots(), context.env)?;
+        }
         let fresh = FreshFolder::note(root);
         let mut repository = match found {
             Some(repository) => repository,
@@ -147,7 +150,8 @@ impl InitArgs {
             };
         }
         if let Some(name) = named {
-            return name.destination(self.remote.as_deref(), self.allow_public.into()).map(Some);
+            let (remote, allow) = (self.remote.as_deref(), self.allow_public.into());
+            return name.destination(remote, allow, context.env).map(Some);
         }
         if begun.is_some() {
             return Ok(begun);
@@ -176,7 +180,9 @@ impl InitArgs {
         let mode = settings::mode(&repository.vault)?;
         let wished = name.mode();
         let url = repository.vault.remote_url()?;
-        let same_remote = self.remote.is_none() || self.remote == url;
+        let typed = self.remote.as_deref();
+        let typed = typed.map(|typed| backend::resolve_remote(typed, context.env)).transpose()?;
+        let same_remote = typed.is_none_or(|typed| url.as_deref() == Some(typed.as_str()));
         if mode == wished && same_remote {
             return Ok(());
         }
@@ -316,7 +322,7 @@ fn save(
     (remote_lock, lock): (RemoteLock, Lock),
     context: &Context<'_>,
 ) -> Result<BackupOutcome> {
-    let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+    let roots = context.roots();
     let progress = &*context.ui.progress();
     let (scope, reading) = (Scope::All, Reading::Changed);
     let saved =
@@ -336,7 +342,7 @@ fn give_back(
         Wanted::Everything => None,
         Wanted::Machine(slug) => Some(slug),
     };
-    let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+    let roots = context.roots();
     let mut plan = restore::plan_all(repository, only, roots.primary(), Conflict::Keep)?;
     plan.find_foreign_code(repository);
     plan.decide_on_code(code.decide(&plan.foreign_code(), context));

@@ -22,7 +22,7 @@ use crate::repository::find::{Filter, Presence};
 use crate::repository::index::IndexEntry;
 use crate::repository::migrate;
 use crate::restore::{self, Conflict, Copies, Item, Place, Project, RestorePlan, Times, Wanted};
-use crate::source::{Kind, Roots};
+use crate::source::Kind;
 
 /// List sessions, or give them back
 #[derive(Args, Clone, Debug)]
@@ -247,7 +247,7 @@ impl RestoreArgs {
 }
 
 fn home(context: &Context<'_>) -> PathBuf {
-    Roots::find(context.claude_dir.as_deref(), context.env).primary().to_path_buf()
+    context.roots().primary().to_path_buf()
 }
 
 /// Whether `--project` and `--gone` let a file through. What belongs to no session follows its

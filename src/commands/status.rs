@@ -11,7 +11,6 @@ use crate::env::Env;
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
 use crate::schedule::Frequency;
-use crate::source::Roots;
 use crate::status::{self, CopyState, Health, Status};
 use crate::ui::words::{count, grouped, place, size, when};
 use crate::ui::{Mark, Page, Report, Span};
@@ -27,7 +26,7 @@ impl StatusArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let roots = context.roots();
         let status = status::read(&repository, &roots)?;
         context.ui.emit(&StatusReport { status, env: context.env.clone() })
     }

@@ -12,7 +12,7 @@ use crate::backend::Turn;
 use crate::backup::{self, BackupRequest, Publishing};
 use crate::repository::Repository;
 use crate::scan;
-use crate::source::{Roots, Scope};
+use crate::source::Scope;
 use crate::sync::{self, Change, Prepared, Reading};
 use crate::ui::words::{count, size};
 use crate::ui::{Page, Report};
@@ -48,7 +48,7 @@ impl SyncArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let mut repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let roots = context.roots();
         if self.dry_run {
             let progress = context.ui.progress();
             let (scope, reading) = (self.scope(), self.reading());

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::Context;
 use crate::backend;
 use crate::repository::Repository;
-use crate::source::Roots;
 use crate::ui::words::{count, size};
 use crate::ui::{Mark, Page, Report};
 use crate::verify::{self, Depth, Elsewhere, Found, Problem, Repaired, Share, Subject};
@@ -44,7 +43,7 @@ impl VerifyArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = Roots::find(context.claude_dir.as_deref(), context.env);
+        let roots = context.roots();
         let share = self
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));

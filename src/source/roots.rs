@@ -14,6 +14,7 @@ const VARIABLE: &str = "CLAUDE_CONFIG_DIR";
 pub struct Roots {
     homes: Vec<PathBuf>,
     user_home: PathBuf,
+    left_out: Vec<PathBuf>,
 }
 
 impl Roots {
@@ -35,7 +36,19 @@ impl Roots {
     /// These homes, in this order, for the user who lives in `user_home`.
     #[must_use]
     pub fn new(homes: Vec<PathBuf>, user_home: PathBuf) -> Self {
-        Self { homes, user_home }
+        Self { homes, user_home, left_out: Vec::new() }
+    }
+
+    /// The same, where the files and folders at these real paths are left out.
+    #[must_use]
+    pub fn leaving_out(self, left_out: Vec<PathBuf>) -> Self {
+        Self { left_out, ..self }
+    }
+
+    /// The real paths of what is left out.
+    #[must_use]
+    pub fn left_out(&self) -> &[PathBuf] {
+        &self.left_out
     }
 
     /// All homes; the first one's file wins where two hold the same name.

@@ -12,7 +12,7 @@ use super::claude_code::{PROJECTS, Selection, Shelf, is_storage};
 use super::deny::{Ground, is_denied};
 use super::ends::{Ends, Owner, Verdict, may_be_another_disk, resolve};
 use super::status_line::{self, Spellings};
-use super::{Kind, Listing, SkipReason, Skipped, SourceFile, Stat, Unreadable, settings};
+use super::{Kind, Listing, Roots, SkipReason, Skipped, SourceFile, Stat, Unreadable, settings};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::is_missing;
 use crate::progress::Progress;
@@ -23,7 +23,7 @@ const MAX_JUMPS: usize = 4;
 /// Lists one home.
 pub(super) fn home(
     root: &Path,
-    user_home: &Path,
+    roots: &Roots,
     selection: &Selection,
     ends: &Ends,
     progress: &dyn Progress,
@@ -33,7 +33,8 @@ pub(super) fn home(
         Ok(None) => return Ok(Listing::default()),
         Err(error) => return Ok(unknown_home(root, &error)),
     };
-    let walk = Walk { root, owner: Owner::of(&metadata), selection, ends };
+    let owner = Owner::of(&metadata);
+    let walk = Walk { root, owner, selection, ends, left_out: roots.left_out() };
     let mut listing = Listing::default();
     let mut folders = vec![Folder::top(real.clone())];
     while !folders.is_empty() {
@@ -49,6 +50,7 @@ pub(super) fn home(
         }
     }
     if selection.holds_config() {
+        let user_home = roots.user_home();
         let spellings = Spellings { claude_home: root, real_home: &real, user_home };
         listing.append(walk.status_line_scripts(&listing, spellings));
     }
@@ -73,6 +75,8 @@ struct Walk<'a> {
     owner: Owner,
     selection: &'a Selection,
     ends: &'a Ends,
+    /// The real paths of the backup's own files and folders.
+    left_out: &'a [PathBuf],
 }
 
 /// A folder to read, under the name by which it was reached and under its real one.
@@ -98,6 +102,10 @@ struct Found {
 impl Walk<'_> {
     fn read(&self, folder: &Folder) -> Found {
         let mut reader = Reader::new(self, folder);
+        if self.left_out.iter().any(|own| folder.real.starts_with(own)) {
+            reader.leave_out(folder.relative.clone());
+            return reader.found;
+        }
         let entries = match fs_err::read_dir(&folder.real) {
             Ok(entries) => entries,
             Err(error) => {
@@ -149,6 +157,8 @@ struct Reader<'a> {
     ground: Ground,
     /// The folder's real place too, where a link led to it: `.config` may be called otherwise here.
     real_ground: Option<Ground>,
+    /// Some of what lies in the folder is the backup's own.
+    has_own: bool,
     found: Found,
 }
 
@@ -157,12 +167,16 @@ impl<'a> Reader<'a> {
         let ground = Ground::new(&folder.relative);
         let real_ground = (!folder.jumps.is_empty()).then(|| Ground::new(&folder.real));
         let shelf = walk.selection.shelf(&folder.relative);
-        Self { walk, folder, shelf, ground, real_ground, found: Found::default() }
+        let has_own = walk.left_out.iter().any(|own| own.parent() == Some(&folder.real));
+        Self { walk, folder, shelf, ground, real_ground, has_own, found: Found::default() }
     }
 
     fn visit(&mut self, entry: &fs_err::DirEntry) {
         let name = entry.file_name();
         let relative = below(&self.folder.relative, &name);
+        if self.has_own && self.walk.left_out.contains(&self.folder.real.join(&name)) {
+            return self.leave_out(relative);
+        }
         let file_type = match entry.file_type() {
             Ok(file_type) => file_type,
             Err(error) => return self.lose(relative, &error),
@@ -273,6 +287,11 @@ impl<'a> Reader<'a> {
     fn keep(&mut self, relative: PathBuf, path: PathBuf, kind: Kind, metadata: &std::fs::Metadata) {
         let stat = Stat::of(metadata);
         self.found.listing.files.push(SourceFile { relative, path, kind, stat });
+    }
+
+    /// Leaves out what is the backup's own. What an earlier run may have stored of it is not gone.
+    fn leave_out(&mut self, relative: PathBuf) {
+        self.found.listing.hidden.push(relative);
     }
 
     fn skip(&mut self, relative: PathBuf, reason: SkipReason) {

@@ -32,6 +32,7 @@ mod names;
 mod namesakes;
 mod peek;
 mod picking;
+mod places;
 mod regressions;
 mod remote;
 mod restore;
