@@ -5,8 +5,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
+
 use crate::env::Env;
-use crate::repository::{Repository, place};
+use crate::repository::{Repository, place, settings};
 use crate::source::Roots;
 use crate::ui::Ui;
 
@@ -58,8 +60,14 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The Claude homes, and where links in them may lead to, as the backup's settings say.
+    fn roots(&self, repository: &Repository) -> Result<Roots> {
+        let places = settings::followed_places(&repository.vault)?;
+        Ok(self.homes().following(&places))
+    }
+
     /// The Claude homes, without what is the backup's own in them.
-    fn roots(&self) -> Roots {
+    fn homes(&self) -> Roots {
         let roots = Roots::find(self.claude_dir.as_deref(), self.env);
         roots.leaving_out(place::own_paths(&self.backup_dir))
     }

@@ -1,11 +1,15 @@
 //! Files written beside and renamed; private folders; every error names its path.
 
+mod open;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+pub use self::open::{open_real, open_regular};
 
 /// Mode of every file of the backup.
 pub const PRIVATE_FILE: u32 = 0o600;

@@ -51,7 +51,7 @@ pub fn run(repository: &Repository, roots: &Roots, progress: &dyn Progress) -> R
         if progress.interrupted() {
             return None;
         }
-        let opened = fs_err::File::open(&file.path).ok()?;
+        let opened = file.open().ok()?;
         let found = Secrets::of(&file.relative.display().to_string(), BufReader::new(opened));
         progress.advance(1, file.stat.size);
         found.ok().flatten()

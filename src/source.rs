@@ -9,6 +9,7 @@ pub mod deny;
 mod ends;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod hard_links;
 mod pattern;
 mod roots;
 pub mod settings;
@@ -17,8 +18,8 @@ mod status_line;
 mod tests;
 mod walk;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use self::claude_code::kind_of;
 pub use self::roots::Roots;
 pub use self::status_line::names_script;
+use crate::fs::open_real;
 use crate::progress::Progress;
 
 /// What a file is, by its place in the home.
@@ -137,6 +139,35 @@ pub struct SourceFile {
     pub kind: Kind,
     /// Of the file itself, not of a link to it.
     pub stat: Stat,
+    /// The number of names (hard links) that the file has.
+    pub links: u64,
+}
+
+impl SourceFile {
+    /// A file that the file system was asked about just now; `path` is its real one.
+    #[must_use]
+    pub fn new(relative: PathBuf, path: PathBuf, kind: Kind, metadata: &std::fs::Metadata) -> Self {
+        let (stat, links) = (Stat::of(metadata), hard_links::link_count(metadata));
+        Self { relative, path, kind, stat, links }
+    }
+
+    /// Opens it, if it is still the regular file that was listed or another one in its place that
+    /// has no other name.
+    ///
+    /// # Errors
+    /// As the file system says, with the path; also if a link, a pipe or another name of a file
+    /// that exists elsewhere was put there since.
+    pub fn open(&self) -> io::Result<fs_err::File> {
+        let file = open_real(&self.path)?;
+        let metadata = file.metadata()?;
+        let stat = Stat::of(&metadata);
+        let is_listed = (stat.device, stat.inode) == (self.stat.device, self.stat.inode);
+        if is_listed || hard_links::link_count(&metadata) < 2 {
+            return Ok(file);
+        }
+        let message = format!("`{}` was replaced by a hard link", self.path.display());
+        Err(io::Error::other(message))
+    }
 }
 
 /// A file or folder that could not be looked at.
@@ -160,14 +191,19 @@ pub struct Skipped {
     pub path: PathBuf,
     /// Why.
     pub reason: SkipReason,
+    /// The real path that a link leads to, or the other name of a hard link, if that is the reason.
+    #[serde(serialize_with = "shown_if_any", skip_serializing_if = "Option::is_none")]
+    pub target: Option<PathBuf>,
 }
 
 /// Why something at a kept place is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
-    /// A link out of the user's home folder.
-    LeavesHome,
+    /// A link out of the Claude homes, to a place that the user has not allowed.
+    NotFollowed,
+    /// A hard link to a file that is never saved.
+    HardLink,
     /// A link back to a folder above it, or one link too many on the way.
     Loop,
     /// A project that is a link to another project, which is listed under its own name.
@@ -182,7 +218,7 @@ impl SkipReason {
     /// True where a file's bytes are in no other place that is kept.
     #[must_use]
     pub fn loses_content(self) -> bool {
-        matches!(self, Self::LeavesHome | Self::EarlierHome)
+        matches!(self, Self::NotFollowed | Self::HardLink | Self::EarlierHome)
     }
 }
 
@@ -191,10 +227,19 @@ fn shown<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::E
     serializer.collect_str(&path.display())
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn shown_if_any<S: serde::Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    shown(path.as_deref().unwrap_or(Path::new("")), serializer)
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LeavesHome => "is a link out of the home folder",
+            Self::NotFollowed => "is a link that leads out of the Claude home",
+            Self::HardLink => "is another name of a file that may hold secrets",
             Self::Loop => "is a link back to a folder above it",
             Self::SameProject => "is a link to another project",
             Self::NotAFile => "is no regular file",
@@ -245,7 +290,8 @@ impl Listing {
             let is_same_name = later.relative.as_os_str() == earlier.relative.as_os_str();
             if is_same_name && later.path != earlier.path {
                 let (relative, path) = (later.relative.clone(), later.path.clone());
-                skipped.push(Skipped { relative, path, reason: SkipReason::EarlierHome });
+                let reason = SkipReason::EarlierHome;
+                skipped.push(Skipped { relative, path, reason, target: None });
             }
             is_same_name
         });
@@ -307,12 +353,13 @@ impl Options {
 /// # Errors
 /// Only where the user asked to stop. What cannot be read is in the listing.
 pub fn list(roots: &Roots, options: &Options, progress: &dyn Progress) -> Result<Listing> {
-    let ends = ends::Ends::new(roots.all(), roots.user_home());
+    let ends = ends::Ends::new(roots);
     let selection = claude_code::Selection::new(options);
     let mut listing = Listing::default();
     for root in roots.all() {
         listing.append(walk::home(root, roots, &selection, &ends, progress)?);
     }
     listing.settle();
+    hard_links::refuse(&mut listing, roots);
     Ok(listing)
 }

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn folders_are_meant_from_where_one_stands() {
         let (home, mut env) = sandbox();
-        env.working_dir = home.path().join("work");
+        env.working_dir = Some(home.path().join("work"));
         for (typed, below) in [
             ("relrepo.git", "work/relrepo.git"),
             ("./relrepo.git", "work/relrepo.git"),

@@ -13,6 +13,7 @@ use super::secrets::secrets_words;
 use crate::config_archive::{self, Exported, LeftOut};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::repository::Repository;
 use crate::repository::manifest::size_words;
 use crate::secrets::Secrets;
 use crate::source::{self, Options, Scope};
@@ -34,7 +35,10 @@ impl ExportConfigArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
         let target = self.target(env)?;
-        let roots = context.roots();
+        let roots = match Repository::find(&context.backup_dir, env)? {
+            Some(repository) => context.roots(&repository)?,
+            None => context.homes(),
+        };
         let options = Options { scope: Scope::ConfigOnly, ..Options::default() };
         let progress = context.ui.progress();
         let listing = source::list(&roots, &options, &*progress)?;

@@ -40,7 +40,7 @@ impl ImportConfigArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let env = context.env;
         let archive = env.absolute(&self.file)?;
-        let home = context.roots().primary().to_path_buf();
+        let home = context.homes().primary().to_path_buf();
         let conflict = if self.force { Conflict::Displace } else { Conflict::Keep };
         let checked = config_archive::check(&archive)?;
         let mut plan = config_archive::plan(&checked, &home, conflict);

@@ -83,7 +83,7 @@ impl InitArgs {
         let begun = found.as_ref().filter(|_| is_new).map(backend::destination).transpose()?;
         let destination = self.destination(is_new, begun.flatten(), context)?;
         if found.is_none() {
-            place::check_new(root, &context.roots(), context.env)?;
+            place::check_new(root, &context.homes(), context.env)?;
         }
         let fresh = FreshFolder::note(root);
         let mut repository = match found {
@@ -122,7 +122,7 @@ impl InitArgs {
             joined: joined.is_some(),
             existing: !is_new,
             shown_dir: place(root, context.env),
-            sync: Saved(saved),
+            sync: Saved { outcome: saved, backup_dir: context.backup_dir.clone() },
             schedule: repository.vault.setting("schedule")?.unwrap_or_default(),
             is_arranged,
             restored,
@@ -322,7 +322,7 @@ fn save(
     (remote_lock, lock): (RemoteLock, Lock),
     context: &Context<'_>,
 ) -> Result<BackupOutcome> {
-    let roots = context.roots();
+    let roots = context.roots(repository)?;
     let progress = &*context.ui.progress();
     let (scope, reading) = (Scope::All, Reading::Changed);
     let saved =
@@ -342,7 +342,7 @@ fn give_back(
         Wanted::Everything => None,
         Wanted::Machine(slug) => Some(slug),
     };
-    let roots = context.roots();
+    let roots = context.roots(repository)?;
     let mut plan = restore::plan_all(repository, only, roots.primary(), Conflict::Keep)?;
     plan.find_foreign_code(repository);
     plan.decide_on_code(code.decide(&plan.foreign_code(), context));

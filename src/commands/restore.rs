@@ -247,7 +247,7 @@ impl RestoreArgs {
 }
 
 fn home(context: &Context<'_>) -> PathBuf {
-    context.roots().primary().to_path_buf()
+    context.homes().primary().to_path_buf()
 }
 
 /// Whether `--project` and `--gone` let a file through. What belongs to no session follows its

@@ -1,6 +1,7 @@
 //! What `sync` and `init` say about a backup that was made.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -8,18 +9,24 @@ use super::secrets::secrets_words;
 use crate::backend::Push;
 use crate::backup::BackupOutcome;
 use crate::scan::Scanned;
+use crate::source::SkipReason;
 use crate::sync::NewVersion;
-use crate::ui::words::{count, duration, size};
+use crate::ui::words::{count, duration, shell_word, size};
 use crate::ui::{Mark, Page, Report};
 
 /// A backup that was made.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct Saved(pub BackupOutcome);
+pub(super) struct Saved {
+    pub outcome: BackupOutcome,
+    /// Where the backup is, for the commands that change its settings.
+    #[serde(skip)]
+    pub backup_dir: PathBuf,
+}
 
 impl Saved {
     fn headline(&self) -> String {
-        let outcome = &self.0.sync;
+        let outcome = &self.outcome.sync;
         let sessions = outcome.sessions.unwrap_or_default();
         let stored = outcome.files.added + outcome.files.updated;
         if stored == 0 {
@@ -44,14 +51,14 @@ impl Saved {
 
     /// Nobody wonders where less than a tenth of a second went.
     fn time_taken(&self) -> String {
-        match self.0.duration_ms {
+        match self.outcome.duration_ms {
             0..100 => String::new(),
             millis => format!(" in {}", duration(millis)),
         }
     }
 
     fn losses(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let outcome = &self.0.sync;
+        let outcome = &self.outcome.sync;
         for version in outcome.new_versions.iter().filter(|version| !version.acknowledged) {
             page.mark(Mark::Warn, rewritten(version))?;
         }
@@ -70,9 +77,39 @@ impl Saved {
         self.gone(page)
     }
 
+    /// Links that were not followed, each with the command that allows it, and what else was left
+    /// out with its content.
+    fn left_out(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let skipped = &self.outcome.sync.skipped;
+        let skipped: Vec<_> = skipped.iter().filter(|file| file.reason.loses_content()).collect();
+        for file in skipped.iter().take(MOST_LEFT_OUT) {
+            let (path, reason) = (file.path.display(), &file.reason);
+            let Some(target) = &file.target else {
+                page.mark(Mark::Warn, format!("left out: {path}: {reason}"))?;
+                continue;
+            };
+            page.mark(Mark::Warn, format!("left out: {path}: {reason}: {}", target.display()))?;
+            if file.reason == SkipReason::NotFollowed {
+                let backup = shell_word(&self.backup_dir.display().to_string());
+                let target = shell_word(&target.display().to_string());
+                page.line(format!(
+                    "  to back it up too: git -C {backup} config --add claude-backup.follow {target}"
+                ))?;
+            }
+        }
+        if let Some(more @ 1..) = skipped.len().checked_sub(MOST_LEFT_OUT) {
+            let more = count(more as u64, "other file");
+            page.mark(
+                Mark::Warn,
+                format!("left out: {more}; `claude-backup sync --json` has all"),
+            )?;
+        }
+        Ok(())
+    }
+
     /// What went missing since the last run; the next one is silent about it.
     fn gone(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let outcome = &self.0.sync;
+        let outcome = &self.outcome.sync;
         let sessions = outcome.gone_sessions.len() as u64;
         let gone = match (sessions, outcome.newly_gone - sessions) {
             (0, 0) => return Ok(()),
@@ -114,6 +151,9 @@ pub(super) fn push_words(page: &mut Page<'_>, push: &Push, remote: Option<&str>)
     }
 }
 
+/// So many files that were left out are named; `--json` has all.
+const MOST_LEFT_OUT: usize = 20;
+
 /// So many of one kind of loss are named; `--json` has all.
 const MOST_SHOWN: usize = 5;
 
@@ -137,44 +177,41 @@ fn rewritten(version: &NewVersion) -> String {
 
 impl Report for Saved {
     fn words(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let outcome = &self.0.sync;
+        let outcome = &self.outcome.sync;
         page.mark(Mark::Good, format!("{}{}", self.headline(), self.time_taken()))?;
         self.losses(page)?;
         if !outcome.denied.is_empty() {
             let denied = count(outcome.denied.len() as u64, "file");
             page.mark(Mark::Good, format!("{denied} kept out: they may hold secrets"))?;
         }
-        for link in outcome.skipped.iter().filter(|link| link.reason.loses_content()) {
-            let (path, reason) = (link.path.display(), &link.reason);
-            page.mark(Mark::Warn, format!("left out: {path}: {reason}"))?;
-        }
+        self.left_out(page)?;
         for file in &outcome.unreadable {
             page.mark(Mark::Bad, format!("not saved: {}: {}", file.path.display(), file.error))?;
         }
-        if let Some(Scanned { last, secrets }) = &self.0.scan {
+        if let Some(Scanned { last, secrets }) = &self.outcome.scan {
             secrets_words(page, secrets, "they are in the backup as well")?;
             if secrets.is_empty() {
                 let files = count(last.files, "file");
                 page.mark(Mark::Good, format!("{files} with nothing that looks like a secret"))?;
             }
         }
-        for problem in self.0.proof.iter().flat_map(|today| &today.problems) {
+        for problem in self.outcome.proof.iter().flat_map(|today| &today.problems) {
             super::verify::problem_words(page, problem)?;
         }
-        push_words(page, &self.0.push, self.0.remote.as_deref())
+        push_words(page, &self.outcome.push, self.outcome.remote.as_deref())
     }
 
     /// A loss is told in any manner: it is told only once.
     fn is_news(&self) -> bool {
-        let outcome = &self.0.sync;
+        let outcome = &self.outcome.sync;
         let is_known = outcome.new_versions.iter().all(|version| version.acknowledged);
         is_known && outcome.cut_sessions.is_empty() && outcome.gone_sessions.is_empty()
     }
 
     fn exit_code(&self) -> u8 {
-        let is_complete = self.0.sync.unreadable.is_empty();
-        let is_sent = !matches!(self.0.push, Push::Failed { .. });
-        let is_sound = self.0.proof.as_ref().is_none_or(|today| today.problems.is_empty());
+        let is_complete = self.outcome.sync.unreadable.is_empty();
+        let is_sent = !matches!(self.outcome.push, Push::Failed { .. });
+        let is_sound = self.outcome.proof.as_ref().is_none_or(|today| today.problems.is_empty());
         if is_complete && is_sent && is_sound { 0 } else { 3 }
     }
 }

@@ -26,7 +26,7 @@ impl StatusArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = context.roots();
+        let roots = context.roots(&repository)?;
         let status = status::read(&repository, &roots)?;
         context.ui.emit(&StatusReport { status, env: context.env.clone() })
     }

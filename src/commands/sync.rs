@@ -48,7 +48,7 @@ impl SyncArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let mut repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = context.roots();
+        let roots = context.roots(&repository)?;
         if self.dry_run {
             let progress = context.ui.progress();
             let (scope, reading) = (self.scope(), self.reading());
@@ -70,7 +70,8 @@ impl SyncArgs {
         let outcome = backup::publish(&mut repository, lock, outcome, publishing, &*progress)?;
         drop(progress);
         context.warn_of(&repository);
-        context.ui.emit(&Saved(outcome))
+        let backup_dir = context.backup_dir.clone();
+        context.ui.emit(&Saved { outcome, backup_dir })
     }
 
     fn scope(&self) -> Scope {

@@ -43,7 +43,7 @@ impl VerifyArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
-        let roots = context.roots();
+        let roots = context.roots(&repository)?;
         let share = self
             .percent
             .map_or_else(Share::all, |percent| Share::of_day(percent, context.env.now()));

@@ -1,6 +1,6 @@
 //! Writing a profile into an archive: the files that a backup would keep, and no others.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -80,7 +80,9 @@ enum Trouble {
 fn add(tar: &mut tar::Builder<impl Write>, file: &SourceFile) -> Result<Option<Secrets>, Trouble> {
     let name = file.relative.to_str().context("its name is not UTF-8");
     let name = name.map_err(Trouble::Reading)?;
-    let bytes = fs_err::read(&file.path).map_err(|error| Trouble::Reading(error.into()))?;
+    let mut bytes = Vec::new();
+    let read = file.open().and_then(|mut opened| opened.read_to_end(&mut bytes));
+    read.map_err(|error| Trouble::Reading(error.into()))?;
     let secrets = Secrets::of(name, &bytes[..]).map_err(|error| Trouble::Reading(error.into()))?;
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);

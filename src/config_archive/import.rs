@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::check::{Checked, Held, for_each};
 use super::{LeftOut, export};
-use crate::fs::{is_missing, new_beside, persist};
+use crate::fs::{is_missing, new_beside, open_regular, persist};
 use crate::repository::ledger::Hash;
 use crate::restore::{Conflict, ForeignCode, HeldBack};
 use crate::source::{Kind, Listing, SourceFile, Stat};
@@ -165,16 +165,16 @@ fn state_of(home: &Path, relative: &Path, held: &Held) -> Result<State> {
     if found.len() != held.length {
         return Ok(State::Other);
     }
-    let same = held.is(fs_err::File::open(&path)?)?;
+    let same = held.is(open_regular(&path)?)?;
     let same_bits = Stat::of(&found).mode & 0o111 == held.mode & 0o111;
     Ok(if same && same_bits { State::Same } else { State::Other })
 }
 
 fn keep_displaced(home: &Path, displaced: &[PathBuf], target: &Path) -> Result<()> {
     let file = |relative: &PathBuf| -> Result<SourceFile> {
-        let path = home.join(relative);
-        let stat = Stat::of(&fs_err::symlink_metadata(&path)?);
-        Ok(SourceFile { relative: relative.clone(), path, kind: Kind::Config, stat })
+        let path = fs_err::canonicalize(home)?.join(relative);
+        let metadata = fs_err::symlink_metadata(&path)?;
+        Ok(SourceFile::new(relative.clone(), path, Kind::Config, &metadata))
     };
     let files = displaced.iter().map(file).collect::<Result<_>>()?;
     let kept = export(&Listing { files, ..Listing::default() }, target)
@@ -206,10 +206,10 @@ mod tests {
 
     fn archive_of(claude_md: &str, target: &Path) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("CLAUDE.md");
+        let path = fs_err::canonicalize(folder.path()).unwrap().join("CLAUDE.md");
         fs_err::write(&path, claude_md).unwrap();
-        let stat = Stat::of(&fs_err::metadata(&path).unwrap());
-        let file = SourceFile { relative: "CLAUDE.md".into(), path, kind: Kind::Config, stat };
+        let metadata = fs_err::metadata(&path).unwrap();
+        let file = SourceFile::new("CLAUDE.md".into(), path, Kind::Config, &metadata);
         let _ = fs_err::remove_file(target);
         export(&Listing { files: vec![file], ..Listing::default() }, target).unwrap();
     }

@@ -211,6 +211,14 @@ fn random_id() -> String {
     format!("{:016x}{:016x}", half(), half())
 }
 
+/// The places outside the Claude homes that links may lead to, as they are written.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn followed_places(vault: &Vault) -> Result<Vec<String>> {
+    vault.setting_values("follow")
+}
+
 /// True where file history is to be kept too.
 ///
 /// # Errors

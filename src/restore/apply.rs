@@ -98,10 +98,8 @@ fn keep_displaced(
         if !found.is_file() {
             continue;
         }
-        let stat = Stat::of(&found);
-        let relative = item.name.to_source();
-        let (path, kind) = (item.target.clone(), item.entry.kind);
-        let file = SourceFile { relative, path, kind, stat };
+        let (relative, kind) = (item.name.to_source(), item.entry.kind);
+        let file = SourceFile::new(relative, fs_err::canonicalize(&item.target)?, kind, &found);
         displaced.push(Found { path: item.name.clone(), file });
     }
     if displaced.is_empty() {

@@ -59,7 +59,7 @@ impl Copies {
     /// [`ErrorKind::Exists`] where it would not.
     pub fn refuse_unsaved(&self, repository: &Repository) -> Result<()> {
         for file in &self.files {
-            let found = Hash::of(fs_err::File::open(&file.path)?)?;
+            let found = Hash::of(file.open()?)?;
             if stored(repository, &name_of(file)).ok().flatten() != Some(found) {
                 let message = format!("`{}` is not saved as it is now", file.path.display());
                 return Err(Failure::new(ErrorKind::Exists, message)

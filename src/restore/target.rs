@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Result;
 
 use super::{Bytes, State};
-use crate::fs::is_missing;
+use crate::fs::{is_missing, open_regular};
 use crate::repository::ledger::Hash;
 
 /// A file's place below a folder that it must not leave.
@@ -98,7 +98,7 @@ pub(super) fn state_of(target: &Target, bytes: Bytes) -> Result<State> {
     Ok(match end.len().cmp(&bytes.length) {
         std::cmp::Ordering::Less => State::Shorter,
         std::cmp::Ordering::Greater => State::Other,
-        std::cmp::Ordering::Equal => match fs_err::File::open(&path).and_then(Hash::of) {
+        std::cmp::Ordering::Equal => match open_regular(&path).and_then(Hash::of) {
             Ok((hash, _)) if hash == bytes.sha256 => State::Same,
             Ok(_) => State::Other,
             Err(error) => State::Forbidden(error.to_string()),

@@ -3,11 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::deny::is_denied;
+use super::deny::{is_denied, is_denied_folder};
+use super::roots::Roots;
 use crate::fs::is_missing;
 
 /// Folders of the system, which hold no sessions whoever owns them.
 const SYSTEM: &[&str] = &["/etc", "/private/etc", "/proc", "/sys", "/dev", "/boot", "/usr", "/bin"];
+
+/// A disk in memory, which is everybody's, although it is among the devices.
+const MEMORY_DISK: &str = "/dev/shm";
 
 /// What a link's end means for the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub(super) enum Verdict {
     Fine,
     /// The deny list names it.
     Denied,
-    /// It is outside of what belongs to the user.
+    /// It is neither in a Claude home nor at a place that the user allowed.
     Outside,
 }
 
@@ -25,33 +29,42 @@ pub(super) enum Verdict {
 pub(super) struct Ends {
     /// The real paths of the Claude homes.
     homes: Vec<PathBuf>,
-    /// The real path of the user's home.
+    /// The real paths that the user allowed links to lead to.
+    followed: Vec<PathBuf>,
+    /// The real path of the user's home folder.
     user_home: PathBuf,
 }
 
 impl Ends {
-    pub(super) fn new(homes: &[PathBuf], user_home: &Path) -> Self {
-        let real = |path: &Path| fs_err::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        Self { homes: homes.iter().map(|home| real(home)).collect(), user_home: real(user_home) }
+    pub(super) fn new(roots: &Roots) -> Self {
+        let real = |path: &PathBuf| fs_err::canonicalize(path).unwrap_or_else(|_| path.clone());
+        Self {
+            homes: roots.all().iter().map(real).collect(),
+            followed: roots.followed().iter().map(real).collect(),
+            user_home: real(&roots.user_home().to_path_buf()),
+        }
     }
 
     /// Judges a real path: inside a Claude home by its place there, else by its whole name.
-    pub(super) fn judge(&self, end: &Path) -> Verdict {
+    pub(super) fn judge(&self, end: &Path, is_folder: bool) -> Verdict {
+        let is_denied = if is_folder { is_denied_folder } else { is_denied };
         if let Some(inside) = self.homes.iter().find_map(|home| end.strip_prefix(home).ok()) {
             return if is_denied(inside) { Verdict::Denied } else { Verdict::Fine };
         }
         if is_denied(end) {
             return Verdict::Denied;
         }
-        if end.starts_with(&self.user_home) { Verdict::Fine } else { Verdict::Outside }
+        let is_allowed = self.followed.iter().any(|place| end.starts_with(place));
+        if is_allowed { Verdict::Fine } else { Verdict::Outside }
     }
-}
 
-/// True where a folder outside the user's home may still be the user's own: another disk, as a rule.
-pub(super) fn may_be_another_disk(end: &Path, owner: Owner, home_owner: Owner) -> bool {
-    owner == home_owner
-        && !SYSTEM.iter().any(|folder| end.starts_with(folder))
-        && end != Path::new("/")
+    /// Returns true if transcripts may have been moved to a folder: it is the user's own, on another
+    /// disk as a rule.
+    pub(super) fn may_be_storage(&self, end: &Path, owner: Owner, home_owner: Owner) -> bool {
+        let is_of_system = end == Path::new("/")
+            || SYSTEM.iter().any(|folder| end.starts_with(folder)) && !end.starts_with(MEMORY_DISK);
+        owner == home_owner && (end.starts_with(&self.user_home) || !is_of_system)
+    }
 }
 
 /// Who owns a file, where the system knows owners.

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use super::deny::{Ground, is_denied};
+use super::deny::{EntryType, FolderRules, is_denied, is_denied_folder};
 use super::pattern::name_fits;
 use super::status_line::{Spellings, scripts};
 
@@ -12,15 +12,16 @@ pub(crate) fn denied_paths(bytes: &[u8]) {
     let path = Path::new(&*text);
     let denied = is_denied(path);
     assert_eq!(is_denied(Path::new(&text.to_ascii_uppercase())), denied);
-    if denied {
-        assert!(is_denied(&path.join("below")));
+    if is_denied_folder(path) {
+        assert!(denied && is_denied(&path.join("below")));
     }
     let leads_elsewhere =
         |part: Component<'_>| matches!(part, Component::ParentDir | Component::CurDir);
     if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
         && !path.components().any(leads_elsewhere)
     {
-        assert_eq!(is_denied(folder) || Ground::new(folder).denies(name), denied);
+        let is_denied_here = FolderRules::new(folder).denies(name, EntryType::File);
+        assert_eq!(is_denied_folder(folder) || is_denied_here, denied);
     }
     // The names of keys and logins are denied wherever a home has them.
     for secret in [".credentials.json", ".ssh", "id_rsa", ".env"] {

@@ -15,6 +15,7 @@ pub struct Roots {
     homes: Vec<PathBuf>,
     user_home: PathBuf,
     left_out: Vec<PathBuf>,
+    followed: Vec<PathBuf>,
 }
 
 impl Roots {
@@ -36,7 +37,7 @@ impl Roots {
     /// These homes, in this order, for the user who lives in `user_home`.
     #[must_use]
     pub fn new(homes: Vec<PathBuf>, user_home: PathBuf) -> Self {
-        Self { homes, user_home, left_out: Vec::new() }
+        Self { homes, user_home, left_out: Vec::new(), followed: Vec::new() }
     }
 
     /// The same, where the files and folders at these real paths are left out.
@@ -51,6 +52,26 @@ impl Roots {
         &self.left_out
     }
 
+    /// Lets links lead to these places too, whose names may begin with `~/`.
+    #[must_use]
+    pub fn following(mut self, places: &[String]) -> Self {
+        let absolute = |place: &String| match place.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                self.user_home.join(rest.trim_start_matches('/'))
+            }
+            _ => PathBuf::from(place),
+        };
+        let places = places.iter().map(absolute).filter(|place| place.is_absolute());
+        self.followed = places.collect();
+        self
+    }
+
+    /// The places that links may lead to, beside the homes themselves.
+    #[must_use]
+    pub fn followed(&self) -> &[PathBuf] {
+        &self.followed
+    }
+
     /// All homes; the first one's file wins where two hold the same name.
     #[must_use]
     pub fn all(&self) -> &[PathBuf] {
@@ -63,7 +84,7 @@ impl Roots {
         self.homes.first().expect("a machine's homes are never none")
     }
 
-    /// The user's home folder, which links may lead about in.
+    /// The user's home folder.
     #[must_use]
     pub fn user_home(&self) -> &Path {
         &self.user_home

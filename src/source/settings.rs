@@ -1,11 +1,12 @@
 //! Claude Code's `settings.json`, read as Claude Code reads it: strict JSON, with or without a byte order mark.
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 
-use super::Roots;
+use super::{Roots, SourceFile};
 
 /// Settings are some kilobytes; what is larger is not a settings file.
 const MAX_SETTINGS: u64 = 4 << 20;
@@ -25,13 +26,27 @@ pub fn read(path: &Path) -> Result<Option<Value>> {
     let shown = path.display();
     ensure!(found.is_file(), "`{shown}` is not a file");
     ensure!(found.len() <= MAX_SETTINGS, "`{shown}` is too large: {} bytes", found.len());
-    let bytes = fs_err::read(path)?;
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes).trim_ascii();
-    if text.is_empty() {
-        return Ok(Some(Value::Object(Map::new())));
-    }
-    let settings = serde_json::from_slice(text);
+    let settings = parse(&fs_err::read(path)?);
     settings.map(Some).with_context(|| format!("`{shown}` is not valid JSON"))
+}
+
+/// The settings in a file that a walk listed; `None` if they cannot be read, which
+/// [`warnings`] reports.
+pub(super) fn read_listed(file: &SourceFile) -> Option<Value> {
+    let mut bytes = Vec::new();
+    file.open().ok()?.take(MAX_SETTINGS + 1).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 > MAX_SETTINGS {
+        return None;
+    }
+    parse(&bytes).ok()
+}
+
+fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii();
+    if text.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    serde_json::from_slice(text)
 }
 
 /// A warning for each settings file that cannot be read.

@@ -9,10 +9,10 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::claude_code::{PROJECTS, Selection, Shelf, is_storage};
-use super::deny::{Ground, is_denied};
-use super::ends::{Ends, Owner, Verdict, may_be_another_disk, resolve};
+use super::deny::{EntryType, FolderRules, is_denied};
+use super::ends::{Ends, Owner, Verdict, resolve};
 use super::status_line::{self, Spellings};
-use super::{Kind, Listing, Roots, SkipReason, Skipped, SourceFile, Stat, Unreadable, settings};
+use super::{Kind, Listing, Roots, SkipReason, Skipped, SourceFile, Unreadable, settings};
 use crate::error::{ErrorKind, Failure};
 use crate::fs::is_missing;
 use crate::progress::Progress;
@@ -135,7 +135,7 @@ impl Walk<'_> {
         let settings =
             listing.files.iter().find(|file| file.relative.as_os_str() == "settings.json");
         // Settings that cannot be read are reported by `settings::warnings`.
-        let settings = settings.and_then(|file| settings::read(&file.path).ok().flatten());
+        let settings = settings.and_then(settings::read_listed);
         let scripts = settings.map(|s| status_line::scripts(&s, spellings)).unwrap_or_default();
         let top = Folder::top(spellings.real_home.to_path_buf());
         let mut reader = Reader::new(self, &top);
@@ -154,9 +154,9 @@ struct Reader<'a> {
     walk: &'a Walk<'a>,
     folder: &'a Folder,
     shelf: Shelf<'a>,
-    ground: Ground,
+    rules: FolderRules,
     /// The folder's real place too, where a link led to it: `.config` may be called otherwise here.
-    real_ground: Option<Ground>,
+    real_rules: Option<FolderRules>,
     /// Some of what lies in the folder is the backup's own.
     has_own: bool,
     found: Found,
@@ -164,11 +164,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(walk: &'a Walk<'a>, folder: &'a Folder) -> Self {
-        let ground = Ground::new(&folder.relative);
-        let real_ground = (!folder.jumps.is_empty()).then(|| Ground::new(&folder.real));
+        let rules = FolderRules::new(&folder.relative);
+        let real_rules = (!folder.jumps.is_empty()).then(|| FolderRules::new(&folder.real));
         let shelf = walk.selection.shelf(&folder.relative);
         let has_own = walk.left_out.iter().any(|own| own.parent() == Some(&folder.real));
-        Self { walk, folder, shelf, ground, real_ground, has_own, found: Found::default() }
+        Self { walk, folder, shelf, rules, real_rules, has_own, found: Found::default() }
     }
 
     fn visit(&mut self, entry: &fs_err::DirEntry) {
@@ -186,7 +186,9 @@ impl<'a> Reader<'a> {
         if kind.is_none() && !(may_be_folder && self.walk.selection.enters(&relative)) {
             return;
         }
-        if self.denies(&name) {
+        // What a link leads to is judged as a file only once it is known to be one.
+        let entry_type = if file_type.is_file() { EntryType::File } else { EntryType::Folder };
+        if self.denies(&name, entry_type) {
             self.found.listing.denied.push(relative);
         } else if file_type.is_symlink() {
             self.follow(relative, &self.folder.real.join(&name), kind);
@@ -205,8 +207,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn denies(&self, name: &OsStr) -> bool {
-        self.ground.denies(name) || self.real_ground.as_ref().is_some_and(|real| real.denies(name))
+    fn denies(&self, name: &OsStr, entry: EntryType) -> bool {
+        [Some(&self.rules), self.real_rules.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|rules| rules.denies(name, entry))
     }
 
     fn follow(&mut self, relative: PathBuf, link: &Path, kind: Option<Kind>) {
@@ -220,12 +225,15 @@ impl<'a> Reader<'a> {
         if !is_wanted {
             return;
         }
+        let is_denied_file = metadata.is_file()
+            && relative.file_name().is_some_and(|name| self.denies(name, EntryType::File));
         match self.judge(&relative, &end, &metadata) {
+            _ if is_denied_file => self.found.listing.denied.push(relative),
             Verdict::Denied => self.found.listing.denied.push(relative),
             Verdict::Outside => {
                 // Data of an earlier run may lie behind a link that has been turned since.
                 self.found.listing.hidden.push(relative.clone());
-                self.skip(relative, SkipReason::LeavesHome);
+                self.skip_link(relative, end);
             }
             Verdict::Fine if metadata.is_dir() => self.enter(relative, end),
             Verdict::Fine => self.keep_end(relative, end, kind, &metadata),
@@ -233,14 +241,14 @@ impl<'a> Reader<'a> {
     }
 
     fn judge(&self, relative: &Path, end: &Path, metadata: &std::fs::Metadata) -> Verdict {
-        let verdict = self.walk.ends.judge(end);
+        let verdict = self.walk.ends.judge(end, metadata.is_dir());
         if verdict != Verdict::Outside {
             return verdict;
         }
         let is_in_followed = self.folder.jumps.iter().any(|jump| end.starts_with(&jump.end));
         let is_moved_storage = metadata.is_dir()
             && is_storage(relative)
-            && may_be_another_disk(end, Owner::of(metadata), self.walk.owner);
+            && self.walk.ends.may_be_storage(end, Owner::of(metadata), self.walk.owner);
         if is_in_followed || is_moved_storage { Verdict::Fine } else { Verdict::Outside }
     }
 
@@ -285,8 +293,7 @@ impl<'a> Reader<'a> {
     }
 
     fn keep(&mut self, relative: PathBuf, path: PathBuf, kind: Kind, metadata: &std::fs::Metadata) {
-        let stat = Stat::of(metadata);
-        self.found.listing.files.push(SourceFile { relative, path, kind, stat });
+        self.found.listing.files.push(SourceFile::new(relative, path, kind, metadata));
     }
 
     /// Leaves out what is the backup's own. What an earlier run may have stored of it is not gone.
@@ -296,7 +303,13 @@ impl<'a> Reader<'a> {
 
     fn skip(&mut self, relative: PathBuf, reason: SkipReason) {
         let path = self.walk.root.join(&relative);
-        self.found.listing.skipped.push(Skipped { relative, path, reason });
+        self.found.listing.skipped.push(Skipped { relative, path, reason, target: None });
+    }
+
+    fn skip_link(&mut self, relative: PathBuf, target: PathBuf) {
+        let (path, reason) = (self.walk.root.join(&relative), SkipReason::NotFollowed);
+        let skipped = Skipped { relative, path, reason, target: Some(target) };
+        self.found.listing.skipped.push(skipped);
     }
 
     /// Notes what could not be looked at; what has gone meanwhile is simply not there.

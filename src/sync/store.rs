@@ -110,7 +110,7 @@ impl Store<'_> {
     /// Where the file cannot be read, changed under our eyes other than by growing, cannot be
     /// written, or is too large for a commit.
     pub(super) fn store(&self, job: &Job) -> Result<Stored> {
-        let source = SourceFile::open(&job.found.file.path)?;
+        let source = SourceFile::open(&job.found.file)?;
         let mut task = Task { store: self, job, source };
         let stored = match &job.entry {
             None => task.add()?,
@@ -134,7 +134,7 @@ impl Store<'_> {
     /// # Errors
     /// As [`Self::store`].
     pub(super) fn set_aside(&self, found: &Found, entry: &Entry) -> Result<Option<Stored>> {
-        let source = SourceFile::open(&found.file.path)?;
+        let source = SourceFile::open(&found.file)?;
         let job = Job { found: found.clone(), entry: None, known: None };
         let stored = Task { store: self, job: &job, source }.set_aside(entry)?;
         stored.iter().try_for_each(|stored| self.check_sizes(&job, stored))?;

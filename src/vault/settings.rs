@@ -17,6 +17,25 @@ impl Vault {
         self.config_value(&format!("claude-backup.{name}"))
     }
 
+    /// All values of a setting that may be given several times.
+    ///
+    /// # Errors
+    /// Where `.git/config` cannot be read.
+    pub fn setting_values(&self, name: &str) -> Result<Vec<String>> {
+        let (key, path) = (format!("claude-backup.{name}"), self.git_dir.join("config"));
+        let read = || {
+            let config = git2::Config::open(&path)?;
+            let mut values = Vec::new();
+            let found = config.multivar(&key, None)?;
+            found.for_each(|entry| values.extend(entry.value().map(str::to_owned)))?;
+            Ok::<_, git2::Error>(values)
+        };
+        match read() {
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(Vec::new()),
+            read => read.with_context(|| format!("cannot read `{key}` in `{}`", path.display())),
+        }
+    }
+
     /// Keeps a setting, durably.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Line, Problem, ProblemKind, Proof, Subject, receipts, stopped};
+use crate::fs::open_real;
 use crate::progress::{Progress, Silent};
 use crate::repository::Repository;
 use crate::repository::layout::EntryPath;
@@ -118,7 +119,7 @@ impl Trial<'_> {
         let live = self.live.get(line.entry.path.as_str());
         let live = live.filter(|_| line.machine == self.repository.machine);
         let Some(live) = live else { return Fate::Back };
-        match fs_err::File::open(live).and_then(Hash::of) {
+        match open_real(live).and_then(Hash::of) {
             Ok((hash, _)) if hash == item.content.sha256 => Fate::Compared,
             // It went away or on while it was looked at: the next backup sees to it.
             Err(_) => Fate::Back,

@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::Origin;
 use super::history::place_of;
 use crate::archive;
+use crate::fs::open_real;
 use crate::progress::Silent;
 use crate::repository::Repository;
 use crate::repository::layout::{EntryPath, Form, machine_folder};
@@ -43,7 +44,7 @@ impl<'a> Remake<'a> {
         };
         if machine == self.repository.machine
             && let Some(live) = self.live_file(&entry.path)
-            && let Some(object) = make(&|| Ok(Box::new(fs_err::File::open(&live)?)))
+            && let Some(object) = make(&|| Ok(Box::new(open_real(&live)?)))
         {
             return Some((object, Origin::Source));
         }

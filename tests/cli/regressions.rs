@@ -75,6 +75,7 @@ fn a_link_to_the_same_settings_is_in_place_and_a_link_to_nothing_is_named() {
     sandbox.write("dotfiles/CLAUDE.md", "be kind").write(".claude/loop.md", "again");
     std::os::unix::fs::symlink(sandbox.home("dotfiles/CLAUDE.md"), sandbox.claude("CLAUDE.md"))
         .unwrap();
+    sandbox.git(&["config", "claude-backup.follow", "~/dotfiles"]);
     sandbox.sync();
     assert_eq!(sandbox.json(&["restore", "--all"])["files"]["skipped"], 3);
     sandbox.remove(".claude/loop.md");

@@ -45,14 +45,34 @@ fn a_link_to_a_disk_that_is_away_forgets_nothing() {
 }
 
 #[test]
-fn linked_skills_are_followed() {
+fn linked_skills_are_followed_where_that_is_allowed() {
     let sandbox = Sandbox::new();
     sandbox.write("dotfiles/skills/one/SKILL.md", "one").write("elsewhere/two/SKILL.md", "two");
     sandbox.link(".claude/skills", "../dotfiles/skills");
     sandbox.link("dotfiles/skills/two", sandbox.home("elsewhere/two")).init();
+    for place in ["~/dotfiles/skills", "~/elsewhere"] {
+        sandbox.git(&["config", "--add", "claude-backup.follow", place]);
+    }
+    sandbox.sync();
     assert_eq!(sandbox.cloned("config/skills/one/SKILL.md"), b"one");
     assert_eq!(sandbox.cloned("config/skills/two/SKILL.md"), b"two");
     sandbox.assert_git_clean();
+}
+
+#[test]
+fn a_link_that_is_not_followed_is_named_with_its_target_and_the_command_that_allows_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("dotfiles/CLAUDE.md", "mine").link(".claude/CLAUDE.md", "../dotfiles/CLAUDE.md");
+    let ran = sandbox.run(&["init", "--backend", "local"]).success();
+    let said = String::from_utf8_lossy(ran.bytes());
+    let target = sandbox.home("dotfiles/CLAUDE.md").canonicalize().unwrap();
+    let (start, command) = said.split_once("git -C ").unwrap();
+    assert!(start.contains("CLAUDE.md") && start.contains(&target.display().to_string()), "{said}");
+    let (_, command) = command.split_once("config ").unwrap();
+    let words: Vec<&str> = command.lines().next().unwrap().split(' ').collect();
+    sandbox.git(&[&["config"], words.as_slice()].concat());
+    assert_eq!(sandbox.sync()["skipped"], serde_json::json!([]));
+    assert_eq!(sandbox.cloned("config/CLAUDE.md"), b"mine");
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! A source file under the eyes of one job: read up to the size it had when it was opened.
 
 use std::io::{self, Read, Seek, SeekFrom, Take};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use fs_err::File;
 
 use crate::progress::Progress;
-use crate::source::Stat;
+use crate::source::{self, Stat};
 
 /// An open source file.
 ///
@@ -29,11 +29,10 @@ impl SourceFile {
     ///
     /// # Errors
     /// As the file system says, with the path.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let modified = Stat::of(&metadata).modified();
-        Ok(Self { path: path.to_path_buf(), stat: Stat::of(&metadata), modified, file })
+    pub(super) fn open(listed: &source::SourceFile) -> Result<Self> {
+        let file = listed.open()?;
+        let stat = Stat::of(&file.metadata()?);
+        Ok(Self { path: listed.path.clone(), stat, modified: stat.modified(), file })
     }
 
     /// The bytes from `position` to the size it had, told to `progress` as they pass.
