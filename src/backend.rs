@@ -2,6 +2,7 @@
 
 mod git_remote;
 mod github;
+mod incoming;
 mod typed_remote;
 mod visibility;
 
@@ -21,7 +22,7 @@ use crate::error::{ErrorKind, failure, kind, one_line};
 use crate::progress::Progress;
 use crate::repository::lock::{Lock, Owner};
 use crate::repository::settings::{self, Mode};
-use crate::repository::{RemoteLock, Repository, migrate};
+use crate::repository::{Rejection, RemoteLock, Repository, migrate};
 use crate::vault::transport::Address;
 
 /// What became of the copy elsewhere; a failure is an outcome, for the data is committed already.
@@ -231,6 +232,20 @@ pub fn switch(
     // What lies in an older layout is this machine's before anything of others comes beside it.
     migrate::adopt(repository)?;
     publish(repository, lock, Turn::Taken(remote_lock), progress)
+}
+
+/// Continues without what these machines committed: a commit of ours leaves it out, and is pushed. The
+/// caller does not hold the backup's lock.
+///
+/// # Errors
+/// Where nothing of them is rejected, or more than that is.
+pub fn reject(
+    repository: &mut Repository,
+    remote_lock: RemoteLock,
+    names: &[String],
+    progress: &dyn Progress,
+) -> Result<(Rejection, Push)> {
+    git_remote::reject(repository, remote_lock, names, progress)
 }
 
 /// A run's turn to talk to the remote.

@@ -14,6 +14,7 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::export_config::ExportConfigArgs;
 use crate::commands::import_config::ImportConfigArgs;
 use crate::commands::init::InitArgs;
+use crate::commands::machines::MachinesArgs;
 use crate::commands::man::ManArgs;
 use crate::commands::peek::PeekArgs;
 use crate::commands::restore::RestoreArgs;
@@ -61,6 +62,7 @@ enum Command {
     Peek(PeekArgs),
     Verify(VerifyArgs),
     Backend(BackendArgs),
+    Machines(MachinesArgs),
     Schedule(ScheduleArgs),
     ExportConfig(ExportConfigArgs),
     ImportConfig(ImportConfigArgs),
@@ -80,6 +82,7 @@ impl Command {
             Self::Peek(args) => args.run(context),
             Self::Verify(args) => args.run(context),
             Self::Backend(args) => args.run(context),
+            Self::Machines(args) => args.run(context),
             Self::Schedule(args) => args.run(context),
             Self::ExportConfig(args) => args.run(context),
             Self::ImportConfig(args) => args.run(context),

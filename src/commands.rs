@@ -19,6 +19,7 @@ mod foreign_code;
 pub mod import_config;
 pub mod init;
 mod joining;
+pub mod machines;
 pub mod man;
 pub mod peek;
 mod preview;

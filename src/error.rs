@@ -35,6 +35,8 @@ pub enum ErrorKind {
     PublicRepository,
     /// A remote or a program made no progress for too long.
     TimedOut,
+    /// A commit of another machine has what no backup has, and is not taken over.
+    CommitRejected,
     /// Stopped by the user.
     Interrupted,
 }
@@ -54,6 +56,7 @@ impl ErrorKind {
             | Self::PublicRepository
             | Self::TimedOut => 1,
             Self::Usage => 2,
+            Self::CommitRejected => 3,
             Self::NoRepository => 10,
             Self::Locked => 11,
             Self::Interrupted => 130,

@@ -36,6 +36,7 @@ pub mod vault;
 pub mod env;
 pub mod error;
 pub mod fs;
+pub mod path_rules;
 pub mod process;
 pub mod progress;
 

@@ -17,6 +17,7 @@ use crate::error::{ErrorKind, Failure};
 
 mod group;
 mod limits;
+mod memory;
 mod search;
 
 pub use group::{Group, end_all};
@@ -63,6 +64,8 @@ pub struct Watch<'a> {
     pub stopped: &'a dyn Fn() -> bool,
     /// The process group that it runs in.
     pub group: Group,
+    /// The most memory that it and what it starts may each take, in bytes.
+    pub memory: Option<u64>,
 }
 
 /// The output of a program that ended by itself.
@@ -95,6 +98,7 @@ pub fn run_whole(
         total: Some(limit),
         stopped: &|| env.interrupted(),
         group: Group::of(env),
+        memory: None,
     };
     let mut collected = Collector { subject: &subject, most, out: Vec::new(), err: Vec::new() };
     let status = run(command, input, &watch, &mut collected)?;
@@ -115,6 +119,9 @@ pub fn run(
     let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Running::start(command, watch.group)?;
+    if let Some(bytes) = watch.memory {
+        memory::limit(&child.child, bytes);
+    }
     feed(&mut child.child, input);
     let heard = listen(&mut child.child);
     let status = attend(&mut child, &heard, watch, listener)?;

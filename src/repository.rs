@@ -22,12 +22,15 @@ pub mod migrate;
 mod older;
 pub mod origin;
 pub mod place;
+mod reject;
+mod rejection;
 pub mod revision;
 mod run_log;
 mod scratch;
 pub mod settings;
 mod sizes;
 pub mod stage;
+mod work_tree;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -52,6 +55,8 @@ use crate::vault::{Author, CommitInfo, ObjectId, Vault};
 pub use self::frequency::Frequency;
 pub use self::integrate::SEEN;
 pub use self::locks::{MERGE, RemoteLock};
+pub use self::reject::LeftOut;
+pub use self::rejection::{INCOMING, Rejection};
 
 /// An open backup folder.
 pub struct Repository {

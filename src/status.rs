@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::backend::{self, GithubState};
 use crate::progress::Silent;
-use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
 use crate::repository::lock::Owner;
 use crate::repository::lost::LOST_HISTORY;
@@ -17,6 +16,7 @@ use crate::repository::manifest::{
     LastRun, MachineLine, Manifest, VERSION, parse_stamp, size_words,
 };
 use crate::repository::settings;
+use crate::repository::{Rejection, Repository};
 use crate::scan::{self, LastScan};
 use crate::schedule::{self, Frequency, Scheduled, Schedulers, State};
 use crate::session::MachineSlug;
@@ -96,6 +96,8 @@ pub struct Status {
     pub push: Copy,
     /// Who can read the remote; `None` where that is not at GitHub.
     pub github: Option<GithubState>,
+    /// What another machine committed and this one does not take over.
+    pub rejected: Option<Rejection>,
     /// Bytes of the whole git repository here.
     pub repository_bytes: u64,
     /// A backup was made here, and git knows of none.
@@ -249,6 +251,7 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         github: backend::check_visibility(repository)?,
         repository_bytes: repository.vault.pack_bytes()?,
         has_lost_history: repository.lost_its_history()?,
+        rejected: repository.pending_rejection()?,
         ..Status::default()
     };
     judge(&mut status, repository.env().now());
@@ -370,7 +373,8 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     found.extend(overdue(status, now).map(|text| (Health::Overdue, text)));
     let Scheduled { frequency, state, .. } = &status.scheduled;
     found.extend(schedule::problem(*frequency, state).map(|text| (Health::NotScheduled, text)));
-    if let Some(text) = open_to_others(status).or_else(|| not_pushed(&status.push)) {
+    let refused = open_to_others(status).or_else(|| status.rejected.as_ref().map(rejected));
+    if let Some(text) = refused.or_else(|| not_pushed(&status.push)) {
         found.push((Health::NotPushed, text));
     }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
@@ -413,6 +417,13 @@ fn open_to_others(status: &Status) -> Option<String> {
     let refusal = status.github.as_ref()?.refusal()?;
     let hint = refusal.hint.as_deref().unwrap_or_default();
     Some(format!("{refusal}, so nothing is pushed; {hint}"))
+}
+
+/// What is at the remote and not taken over, with the way out.
+fn rejected(rejection: &Rejection) -> String {
+    let failure = rejection.failure();
+    let hint = failure.hint.as_deref().unwrap_or_default();
+    format!("nothing is pushed or merged: {failure}; {hint}")
 }
 
 fn not_pushed(copy: &Copy) -> Option<String> {

@@ -12,16 +12,17 @@ mod content;
 mod delta;
 mod difference;
 mod entry;
+mod folder_remote;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod history;
 mod housekeeping;
 mod index_file;
 mod keys;
+pub mod limits;
 mod lock_file;
 mod loose;
 mod mending;
-mod names;
 mod object_id;
 mod pack;
 mod pack_file;
@@ -38,6 +39,7 @@ mod soundness;
 mod traces;
 pub mod transport;
 mod tree;
+mod tree_check;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -54,12 +56,12 @@ pub use housekeeping::Tidied;
 pub use index_file::IndexRefresh;
 pub use keys::{PublicKey, SigningKey};
 pub use mending::{Mending, Object, Salvage};
-pub use names::is_forbidden_name;
 pub use object_id::{Hashed, ObjectId, ObjectKind};
 pub use pack_folder::PacksBefore;
 pub use read::{Head, TreeFile};
 pub use soundness::{Lacking, Soundness};
 pub use tree::{Edit, FileMode, TreeEdits};
+pub use tree_check::{Fault, Links, Listed, TreeCheck, TreeTotals};
 
 use lock_file::{lock_path, remove_leftover};
 use pack_folder::PackFolder;
@@ -174,6 +176,12 @@ impl Vault {
         &self.root
     }
 
+    /// Git's own folder, for what must outlive [`Self::private_dir`].
+    #[must_use]
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
     /// The program's own folder inside `.git`, mode 0700: caches, locks, logs; made on demand.
     ///
     /// # Errors
@@ -205,6 +213,14 @@ impl Vault {
     fn warn(&self, warning: impl Into<String>) {
         let mut warnings = self.warnings.lock().expect("no panic while warnings are added");
         warnings.push(warning.into());
+    }
+
+    /// The same where it may have been said already.
+    fn warn_once(&self, warning: String) {
+        let mut warnings = self.warnings.lock().expect("no panic while warnings are added");
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
 
     fn repository(&self) -> MutexGuard<'_, git2::Repository> {

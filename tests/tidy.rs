@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("env", &[]),
     ("error", &[]),
     ("fs", &[]),
+    ("path_rules", &[]),
     ("process", &[]),
     ("progress", &[]),
     ("session", &[]),
@@ -63,7 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lib", &["cli", "signals", "ui"]),
     ("main", &[]),
 ];
-const FOUNDATION: &[&str] = &["env", "error", "fs", "process", "progress"];
+const FOUNDATION: &[&str] = &["env", "error", "fs", "path_rules", "process", "progress"];
 
 #[test]
 fn imports_point_down() {

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Push, visibility};
+use super::{Push, incoming, visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
 use crate::repository::lock::Attempt;
 use crate::repository::manifest::{LastPush, stamp};
-use crate::repository::{MERGE, RemoteLock, Repository, SEEN};
+use crate::repository::{INCOMING, LeftOut, MERGE, Rejection, RemoteLock, Repository, SEEN};
 use crate::sync;
 use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight, refused};
 use crate::vault::{ObjectId, PacksBefore, Vault};
@@ -70,20 +70,25 @@ pub(super) fn try_out(
     let references = preflight(&vault, &*transport, remote)?;
     let look = Look::at(&references);
     let before = vault.reference(INCOMING)?;
-    fetch(repository, &*transport, remote, &look, progress)?;
-    if let Some(tip) = look.tip
-        && !repository.is_backup(tip)?
-    {
-        match before {
-            Some(before) => repository.vault.set_reference(INCOMING, before)?,
-            None => repository.vault.remove_references(INCOMING)?,
-        }
+    let is_rejected = |error: &anyhow::Error| kind(error) == ErrorKind::CommitRejected;
+    // The remote can be used then, but nothing is joined yet: `publish` says why.
+    let nothing_yet = |look: Look| Look { tip: None, ..look };
+    match fetch(repository, &*transport, remote, &look, progress) {
+        Err(error) if is_rejected(&error) => return Ok(nothing_yet(look)),
+        fetched => fetched?,
+    }
+    let Some(tip) = look.tip else { return Ok(look) };
+    if !repository.is_backup(tip)? {
+        incoming::put_back(repository, before)?;
         let message = format!("`{remote}` holds something else than a backup");
         return Err(Failure::new(ErrorKind::Refused, message)
             .hint("use an empty repository of its own for the backup")
             .into());
     }
-    Ok(look)
+    match incoming::examine(repository, look.tip) {
+        Err(error) if is_rejected(&error) => Ok(nothing_yet(look)),
+        examined => examined.map(|()| look),
+    }
 }
 
 /// A fresh copy of what the remote has, in an empty folder, seen as by this machine.
@@ -104,6 +109,7 @@ pub fn clone_into(
     let mut copy = Repository::open(folder, repository.env())?;
     let (vault, env) = (Arc::clone(&copy.vault), copy.env().clone());
     let look = get(&mut copy, &*transport(&vault, &env)?, &remote, progress)?;
+    incoming::examine(&copy, look.tip)?;
     let tip = look.tip.ok_or_else(|| {
         Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
             .hint("send it with `claude-backup sync`")
@@ -189,7 +195,10 @@ fn exchange_and_note(
         Err(error) => Push::failed(&error),
     };
     match repository.relock(MERGE) {
-        Ok(_lock) => remember(repository, &push, name)?,
+        Ok(_lock) => {
+            repository.remove_unplaced()?;
+            remember(repository, &push, name)?;
+        }
         Err(error) if kind(&error) == ErrorKind::Locked => {
             repository.warn(format!("`status` does not know of this push: {error}"));
         }
@@ -218,6 +227,7 @@ fn exchange(
             return Err(Failure::new(ErrorKind::Interrupted, "stopped before it was sent").into());
         }
         let look = get(repository, transport, &remote, progress)?;
+        incoming::examine(repository, look.tip)?;
         merge(repository, &look)?;
         if let Some(push) = send(repository, transport, &remote, &look, progress)? {
             return Ok(push);
@@ -266,13 +276,34 @@ fn fetch(
     if repository.vault.has_commit(tip)? {
         return Ok(());
     }
+    incoming::refuse_oversized(repository, remote, tip)?;
+    receive(repository, transport, remote, (look, tip), progress)
+}
+
+/// Fetches what is not here.
+fn receive(
+    repository: &mut Repository,
+    transport: &dyn Transport,
+    remote: &Address,
+    (look, tip): (&Look, ObjectId),
+    progress: &dyn Progress,
+) -> Result<()> {
     // A run that was killed while it fetched leaves these.
     [INCOMING, "shallow"].iter().try_for_each(|name| repository.vault.unlock(name))?;
     let before = repository.vault.packs_before_fetch()?;
+    let pending = repository.vault.reference(INCOMING)?;
     let fetched = transport.fetch(remote, &look.branch, INCOMING, progress);
     // What came before it broke off is joined too.
     let adopted = adopt(repository, &before);
-    fetched.and(adopted)
+    let received = fetched.and(adopted);
+    if let Err(error) = &received
+        && kind(error) == ErrorKind::CommitRejected
+    {
+        // Its objects are gone.
+        incoming::put_back(repository, pending)?;
+        repository.note_rejection(&Rejection::of_remote(tip, error))?;
+    }
+    received
 }
 
 /// Takes what a fetch brought among the packs that are joined, under the backup's lock.
@@ -281,6 +312,7 @@ fn adopt(repository: &mut Repository, before: &PacksBefore) -> Result<()> {
         return Ok(());
     }
     let _lock = repository.relock(MERGE)?;
+    repository.vault.refuse_oversized(before)?;
     repository.vault.adopt_packs(before);
     if let Err(error) = repository.vault.tidy() {
         repository.warn(format!("packs could not be joined: {error:#}"));
@@ -288,8 +320,39 @@ fn adopt(repository: &mut Repository, before: &PacksBefore) -> Result<()> {
     Ok(())
 }
 
-/// What was fetched and is not taken over yet is kept from git's housekeeping by this.
-const INCOMING: &str = "refs/claude-backup/incoming";
+/// Continues without what these machines committed, and pushes that. The caller does not hold the
+/// backup's lock.
+///
+/// # Errors
+/// Where nothing of them is rejected, or more than that is.
+pub(super) fn reject(
+    repository: &mut Repository,
+    remote_lock: RemoteLock,
+    names: &[String],
+    progress: &dyn Progress,
+) -> Result<(Rejection, Push)> {
+    receive_rejected(repository, progress)?;
+    let lock = repository.relock(remote_lock.doing())?;
+    let LeftOut { commit, fetched, rejection } = repository.leave_out(names)?;
+    take_over(repository, commit)?;
+    // That is where the remote is: it lacks the new commit.
+    repository.vault.set_reference(SEEN, fetched)?;
+    drop(lock);
+    Ok((rejection, publish_with(repository, remote_lock, progress)?))
+}
+
+/// Fetches what is rejected, however large it is: it will be among what leads to our commits.
+fn receive_rejected(repository: &mut Repository, progress: &dyn Progress) -> Result<()> {
+    let remote = address(repository)?;
+    let (vault, env) = (Arc::clone(&repository.vault), repository.env().clone());
+    let transport = transport(&vault, &env)?;
+    let look = Look::at(&transport.references(&remote)?);
+    let Some(tip) = look.tip else { return Ok(()) };
+    if !vault.has_commit(tip)? {
+        receive(repository, &*transport, &remote, (&look, tip), progress)?;
+    }
+    vault.set_reference(INCOMING, tip)
+}
 
 /// Puts our commits on top of the remote's, our folder staying ours.
 fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
@@ -307,6 +370,7 @@ fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
         None => repository.integrate(theirs)?,
     }
     repository.vault.set_reference(SEEN, theirs)?;
+    incoming::forget(repository);
     // What is only derived is made again at any time.
     if let Err(error) = repository.refresh_derived() {
         repository.warn(format!("not brought up to date: {error:#}"));

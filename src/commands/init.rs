@@ -210,6 +210,13 @@ impl InitArgs {
         let progress = context.ui.progress();
         let tried = backend::try_out(repository, remote_lock, destination, &*progress)?;
         let lock = repository.relock("init")?;
+        // Which folder is this machine's must be seen before it can take a name.
+        if self.machine.is_some()
+            && let Some(rejection) = repository.pending_rejection()?
+        {
+            let hint = "reject it on another machine, or leave --machine out";
+            return Err(rejection.failure().hint(hint).into());
+        }
         backend::settle(repository, tried.as_ref())?;
         let joined = tried.map(|tried| tried.look).filter(|look| look.tip.is_some());
         Ok((lock, joined))

@@ -89,6 +89,7 @@ fn a_trickle_of_output_does_not_keep_a_program_alive() {
         total: None,
         stopped: &|| false,
         group: Group::Own,
+        memory: None,
     };
     let mut kept = Collector { subject: "", most: 1000, out: Vec::new(), err: Vec::new() };
     let error = run(&mut command, b"", &watch, &mut kept).unwrap_err();

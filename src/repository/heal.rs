@@ -14,7 +14,7 @@ use super::Repository;
 use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
 use crate::fs::{remove_if_exists, sync_below, write_durable};
-use crate::vault::{FileMode, ObjectId, TreeEdits, TreeFile};
+use crate::vault::{ObjectId, TreeEdits, TreeFile};
 
 /// Finishes what a run that died had committed but not put in place, and clears what it had staged.
 pub(super) fn after_crash(repository: &Repository) -> Result<()> {
@@ -94,9 +94,20 @@ fn lacks_its_folder(repository: &Repository) -> Result<bool> {
 /// Where git cannot be read or the folder cannot be written.
 pub fn everything(repository: &Repository) -> Result<()> {
     let mut healing = Healing::new(repository);
-    for file in repository.vault.files_below(MACHINES)? {
-        if let Some(name) = file.text_path().filter(|_| file.is_plain()) {
-            healing.write(name, &file)?;
+    for slug in repository.vault.folders_in(MACHINES)? {
+        let files = match repository.vault.files_below(&format!("{MACHINES}/{slug}")) {
+            Ok(files) => files,
+            // Whatever another machine sent must not keep this one from its work.
+            Err(error) if slug != repository.machine.as_str() => {
+                repository.warn(format!("the folder of machine `{slug}`: {error:#}"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for file in files.iter().filter(|file| repository.has_place(file)) {
+            if let Some(name) = file.text_path() {
+                healing.write(name, file)?;
+            }
         }
     }
     if healing.mended > 0 {
@@ -138,12 +149,18 @@ impl<'a> Healing<'a> {
     /// What must go goes first: it may stand where a folder, or a file, has to come.
     fn put_in_place(&mut self, files: &BTreeMap<String, Option<ObjectId>>) -> Result<()> {
         let committed = self.committed(files)?;
-        let is_done =
-            |(name, id): (&String, &Option<ObjectId>)| committed.get(name).map(|f| f.id) == *id;
+        let has_place = |name: &String| self.repository.name_has_place(name);
+        let is_done = |(name, id): (&String, &Option<ObjectId>)| {
+            committed.get(name).map(|f| f.id) == *id || !has_place(name)
+        };
         if !files.iter().all(is_done) {
             return Ok(());
         }
-        for name in files.keys().filter(|name| !committed.contains_key(*name)) {
+        // What an older layout had at the root goes, and nothing comes there.
+        let is_gone = |name: &&String| !committed.contains_key(*name);
+        let is_to_go = |name: &&String| files[*name].is_none() || has_place(name);
+        let gone: Vec<&String> = files.keys().filter(is_gone).filter(is_to_go).collect();
+        for name in gone {
             self.remove(name)?;
         }
         committed.iter().try_for_each(|(name, file)| self.write(name, file))
@@ -159,13 +176,15 @@ impl<'a> Healing<'a> {
         let folders: BTreeSet<&str> = files.keys().filter_map(|name| folder_of(name)).collect();
         for folder in folders {
             for file in vault.files_below(folder)? {
-                if let Some(name) = file.text_path().filter(|name| files.contains_key(*name)) {
+                let name = file.text_path().filter(|name| files.contains_key(*name));
+                if let Some(name) = name.filter(|_| self.repository.has_place(&file)) {
                     committed.insert(name.to_owned(), file);
                 }
             }
         }
         for name in files.keys().filter(|name| folder_of(name).is_none()) {
-            committed.extend(vault.find(name)?.map(|file| (name.clone(), file)));
+            let found = vault.find(name)?.filter(|file| self.repository.has_place(file));
+            committed.extend(found.map(|file| (name.clone(), file)));
         }
         Ok(committed)
     }
@@ -185,8 +204,7 @@ impl<'a> Healing<'a> {
 
     fn write(&mut self, name: &str, committed: &TreeFile) -> Result<()> {
         let path = self.repository.root().join(name);
-        let is_executable = committed.mode == FileMode::Executable.number();
-        let mode = if is_executable { FileMode::Executable } else { FileMode::Plain };
+        let mode = self.repository.work_mode(committed);
         self.edits.put(name, committed.id, mode);
         if ObjectId::of_file(&path).is_ok_and(|(id, _)| id == committed.id) {
             return Ok(());
@@ -236,7 +254,7 @@ pub(super) fn lies_behind_a_link(root: &Path, name: &str) -> bool {
 pub(super) fn refresh_index(repository: &Repository, edits: &TreeEdits) {
     let refresh = repository.vault.refresh_index(edits);
     let hidden = match refresh.rebuilt {
-        true => super::migrate::hide_root_manifest(repository),
+        true => repository.hide_unplaced(),
         false => Ok(()),
     };
     let problem = refresh.problem.or_else(|| hidden.err().map(|error| format!("{error:#}")));

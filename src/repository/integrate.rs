@@ -15,15 +15,12 @@ use super::layout::{MACHINES, machine_folder};
 use super::revision::missing_ignore_lines;
 use super::settings;
 use crate::session::MachineSlug;
-use crate::vault::{Changed, FileMode, ObjectId, TreeEdits};
+use crate::vault::{Changed, FileMode, Listed, ObjectId, TreeEdits};
 
 /// Where the remote's branch was when it was last seen.
 pub const SEEN: &str = "refs/remotes/origin/main";
 /// Commits that the remote gave up are kept here.
 const GIVEN_UP: &str = "refs/claude-backup/given-up";
-
-/// Below the root: written anew by each machine for itself, whatever git tracks.
-const DERIVED: [&str; 2] = ["manifest.json", "session-index.json"];
 
 impl Repository {
     /// True where our branch has all that a commit has.
@@ -48,7 +45,7 @@ impl Repository {
                 return Ok(true);
             }
         }
-        Ok(self.has_flat_sessions(commit)? || self.vault.files_of(tree)?.is_empty())
+        Ok(self.has_flat_sessions(commit)? || self.vault.is_empty_tree(tree)?)
     }
 
     /// True where a commit has sessions in the place of the shell tool's first versions, below
@@ -59,8 +56,14 @@ impl Repository {
     pub fn has_flat_sessions(&self, commit: ObjectId) -> Result<bool> {
         let tree = self.vault.tree_of(commit)?;
         let Some(folder) = self.vault.folder_in(tree, "projects")? else { return Ok(false) };
-        let files = self.vault.files_of(folder)?;
-        Ok(files.iter().any(|file| file.path.ends_with(b".jsonl.gz")))
+        for (_, listed) in self.vault.valid_entries(folder)? {
+            let Listed::Folder(project) = listed else { continue };
+            let sessions = self.vault.valid_entries(project)?;
+            if sessions.iter().any(|(name, _)| name.ends_with(".jsonl.gz")) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// True where a commit has this machine's folder.
@@ -241,6 +244,8 @@ impl Repository {
         let changed = self.vault.difference(old, Some(self.vault.tree_of(commit)?))?;
         self.set_strays_aside(&changed)?;
         Journal::new(self.journaled(&changed)).write(self)?;
+        // There may be very many, and the files themselves are still to come.
+        drop(changed);
         let info = self.commit_info("sync: what other machines published".into());
         self.vault.advance(from, commit, &info)?;
         heal::by_journal(self)
@@ -249,7 +254,7 @@ impl Repository {
     /// A file that git does not know may be the only copy of something.
     fn set_strays_aside(&self, changed: &[Changed]) -> Result<()> {
         for new in changed.iter().filter(|changed| changed.was.is_none()) {
-            let (Some(name), Some(is)) = (self.safe_name(new), &new.is) else { continue };
+            let (Some(name), Some(is)) = (self.placed_name(new), &new.is) else { continue };
             let path = self.root().join(&name);
             let is_stray = ObjectId::of_file(&path).is_ok_and(|(id, _)| id != is.id);
             if is_stray && !heal::lies_behind_a_link(self.root(), &name) {
@@ -321,26 +326,15 @@ impl Repository {
 
     /// What the work tree takes over: plain files whose names lead nowhere else.
     fn journaled(&self, changed: &[Changed]) -> BTreeMap<String, Option<ObjectId>> {
-        let named = changed.iter().filter_map(|changed| Some((self.safe_name(changed)?, changed)));
+        let named =
+            changed.iter().filter_map(|changed| Some((self.placed_name(changed)?, changed)));
         named.map(|(name, changed)| (name, changed.is.as_ref().map(|file| file.id))).collect()
     }
 
-    fn safe_name(&self, changed: &Changed) -> Option<String> {
+    /// The name of a file that the work tree has before or after the change.
+    fn placed_name(&self, changed: &Changed) -> Option<String> {
         let file = changed.is.as_ref().or(changed.was.as_ref())?;
-        let name = std::str::from_utf8(&changed.path).ok()?;
-        let is_safe = file.is_plain()
-            && !DERIVED.iter().any(|derived| name.eq_ignore_ascii_case(derived))
-            && !name.split('/').any(crate::vault::is_forbidden_name)
-            && !name.contains(['\\', '\0'])
-            && !self.is_our_folder_in_other_letters(name);
-        is_safe.then(|| name.to_owned())
-    }
-
-    /// Some file systems would take it for our own folder.
-    fn is_our_folder_in_other_letters(&self, name: &str) -> bool {
-        let own = machine_folder(&self.machine);
-        let folder = name.get(..own.len()).unwrap_or_default();
-        folder != own && folder.eq_ignore_ascii_case(&own)
+        self.has_place(file).then(|| file.text_path().map(str::to_owned)).flatten()
     }
 }
 

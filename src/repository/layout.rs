@@ -1,7 +1,8 @@
 //! Where things lie below a machine's folder, and how a source's names become names there.
 //!
 //! A stored name is the source's name, escaped: a name that git refuses or obeys (`.git…`), a
-//! control character, a backslash, a byte that is no UTF-8 and `%` itself become `%XX`. A `%` that
+//! control character, a backslash, a colon, a byte that is no UTF-8 and `%` itself become `%XX`, and
+//! so does what makes a name a device or another name on Windows. A `%` that
 //! is not followed by two hex digits can therefore never come from a source, and marks names that
 //! we make ourselves.
 
@@ -15,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::archive::ArchiveReader;
+use crate::path_rules::{is_device, is_forbidden_name};
 use crate::session::{MachineSlug, ProjectId, SessionId};
 use crate::source::Kind;
-use crate::vault::is_forbidden_name;
 
 /// Below this many bytes, a name with any of our suffixes fits into a file system's 255.
 const LONGEST_NAME: usize = 240;
@@ -83,7 +84,8 @@ impl EntryPath {
                 || plain == b"."
                 || plain == b".."
                 || plain.iter().any(|&b| b == b'/' || b == 0);
-            if leads_elsewhere || escape(&plain) != part {
+            let is_escaped = escape(&plain) == part || escape_as_before(&plain) == part;
+            if leads_elsewhere || !is_escaped {
                 bail!("`{}` is no name of a stored file", name.escape_default());
             }
         }
@@ -317,7 +319,9 @@ fn fit(name: &str) -> String {
 /// True for a name, as nearly all are, that is stored as it is; so it means nothing else anywhere.
 fn is_common(name: &[u8]) -> bool {
     name.first().is_some_and(|first| *first != b'.')
+        && name.last() != Some(&b'.')
         && name.iter().all(|byte| COMMON[usize::from(*byte)])
+        && !std::str::from_utf8(name).is_ok_and(is_device)
 }
 
 /// The letters of such names: each byte of each path of a home is looked up here.
@@ -348,11 +352,27 @@ fn escape(name: &[u8]) -> Cow<'_, str> {
     {
         return name.into();
     }
+    let escaped = escape_where(name, |c| matches!(c, '%' | '\\' | ':') || c.is_control());
+    let escaped = if is_device(&escaped) { without_first(&escaped) } else { escaped };
+    let Some(last) = escaped.strip_suffix(['.', ' ']) else { return Cow::Owned(escaped) };
+    let mut ended = last.to_owned();
+    escaped[last.len()..].bytes().for_each(|byte| push_escape(&mut ended, byte));
+    Cow::Owned(ended)
+}
+
+/// As versions before 4.0 was released wrote names: what only Windows takes for something else
+/// stayed as it was.
+fn escape_as_before(name: &[u8]) -> String {
+    escape_where(name, |c| matches!(c, '%' | '\\') || c.is_control())
+}
+
+/// Escapes these characters, what is not UTF-8, and the beginning of what means `.git`.
+fn escape_where(name: &[u8], is_escaped: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(name.len());
     for (index, chunk) in name.utf8_chunks().enumerate() {
         for (at, c) in chunk.valid().char_indices() {
             let first = index == 0 && at == 0;
-            if c == '%' || c == '\\' || c.is_control() || (first && c == '.' && is_gits(name)) {
+            if is_escaped(c) || (first && c == '.' && is_gits(name)) {
                 let mut buffer = [0; 4];
                 c.encode_utf8(&mut buffer).bytes().for_each(|b| push_escape(&mut escaped, b));
             } else {
@@ -361,7 +381,7 @@ fn escape(name: &[u8]) -> Cow<'_, str> {
         }
         chunk.invalid().iter().for_each(|&b| push_escape(&mut escaped, b));
     }
-    Cow::Owned(if is_forbidden_name(&escaped) { without_first(&escaped) } else { escaped })
+    if is_forbidden_name(&escaped) { without_first(&escaped) } else { escaped }
 }
 
 /// The name with its first character escaped, so that no file system takes it for `.git`.
@@ -429,6 +449,7 @@ fn path_of(name: Vec<u8>) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path_rules::is_special_on_windows;
     use proptest::prelude::*;
 
     fn entry(source: &str, kind: Kind) -> EntryPath {
@@ -466,6 +487,40 @@ mod tests {
             assert!(!path.as_str().split('/').any(is_forbidden_name), "{path}");
             assert_eq!(EntryPath::parse(path.as_str()).unwrap(), path);
             assert_eq!(path.to_source(), Path::new("skills/x").join(name));
+        }
+    }
+
+    #[test]
+    fn what_windows_takes_for_something_else_is_escaped_and_comes_back() {
+        for (name, stored) in [
+            ("a:b.md", "a%3Ab.md"),
+            ("con.md", "%63on.md"),
+            ("AUX", "%41UX"),
+            ("CONIN$", "%43ONIN$"),
+            ("com\u{b9}.txt", "%63om\u{b9}.txt"),
+            ("note.", "note%2E"),
+            ("note ", "note%20"),
+            ("a. .", "a. %2E"),
+            ("nul:", "nul%3A"),
+            ("con .", "%63on %2E"),
+            ("...", "..%2E"),
+            ("console", "console"),
+        ] {
+            let path = entry(&format!("skills/x/{name}"), Kind::Config);
+            assert_eq!(path.as_str(), format!("config/skills/x/{stored}"));
+            assert!(!path.as_str().split('/').any(is_special_on_windows), "{path}");
+            assert_eq!(EntryPath::parse(path.as_str()).unwrap(), path);
+            assert_eq!(path.to_source(), Path::new("skills/x").join(name));
+        }
+    }
+
+    #[test]
+    fn a_name_that_an_earlier_version_wrote_is_still_read() {
+        for name in ["config/skills/x/a:b.md", "config/skills/aux/con.md", "plans/a.", "plans/a "] {
+            let path = EntryPath::parse(name).unwrap();
+            let kind = if name.starts_with("config") { Kind::Config } else { Kind::Plan };
+            assert_eq!(path.to_source(), Path::new(name.trim_start_matches("config/")));
+            assert_ne!(EntryPath::from_source(&path.to_source(), kind), path);
         }
     }
 

@@ -5,6 +5,8 @@
 //! one is too large for git hosts: that one is written anew, in parts. What is damaged is taken from
 //! git's history where that has it whole, and left where it lies otherwise.
 
+mod at_root;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -91,7 +93,7 @@ pub fn adopt(repository: &Repository) -> Result<Adopted> {
     keep_schedule(repository)?;
     let mut adoption = Adoption::begin(repository)?;
     adoption.take_ledgers()?;
-    for file in adoption.candidates() {
+    for file in adoption.candidates()? {
         adoption.take(&file)?;
     }
     let adopted = adoption.finish()?;
@@ -241,7 +243,7 @@ impl<'a> Adoption<'a> {
     }
 
     /// Every file in a place that older versions wrote to, in a fixed order.
-    fn candidates(&mut self) -> Vec<Candidate> {
+    fn candidates(&mut self) -> Result<Vec<Candidate>> {
         let own = PathBuf::from(machine_folder(&self.repository.machine));
         let mut found = Vec::new();
         for (folder, below_home) in [
@@ -253,13 +255,15 @@ impl<'a> Adoption<'a> {
         }
         let history = Path::new("history.jsonl.gz");
         found.push(Candidate::new(own.join(history), history));
+        self.committed_at_root("projects", "projects", &mut found)?;
         // With several machines, what lies at the root may be anybody's: it stays as it is.
         if self.is_alone {
             self.walk(Path::new("config"), Path::new(""), &mut found);
+            self.committed_at_root("config", "", &mut found)?;
             found.push(Candidate::new(history.to_path_buf(), history));
         }
         found.retain(|candidate| !self.claimed.contains(&candidate.stored));
-        found
+        Ok(found)
     }
 
     fn walk(&mut self, folder: &Path, below_home: &Path, found: &mut Vec<Candidate>) {
@@ -293,18 +297,19 @@ impl<'a> Adoption<'a> {
             self.revision.forget(&candidate.stored);
             return Ok(());
         }
-        if !stored.is_file() || self.revision.entry(&path)?.is_some() {
+        if self.revision.entry(&path)?.is_some() {
             return Ok(());
         }
-        let (file, content) = match candidate.inspect(&stored) {
-            Ok(content) => (stored.clone(), content),
+        let Some(present) = self.present(candidate, &stored)? else { return Ok(()) };
+        let (file, content) = match candidate.inspect(&present) {
+            Ok(content) => (present.clone(), content),
             Err(error) if cannot_be_read(&error) => {
                 self.leave_for_now(stored, candidate.source.clone(), &error);
                 return Ok(());
             }
             Err(error) => match self.whole_in_history(candidate)? {
                 Some(found) => {
-                    self.keep_torn(&path, &stored, &found.1)?;
+                    self.keep_torn(&path, &present, &found.1)?;
                     found
                 }
                 None => {

@@ -344,7 +344,7 @@ const IGNORED: [&str; 6] = [
 ];
 
 /// A plain checkout by hand gives every byte, whatever the user's git rewrites elsewhere.
-const ATTRIBUTES: &[u8] = b"* -text -filter -ident -working-tree-encoding\n";
+pub(super) const ATTRIBUTES: &[u8] = b"* -text -filter -ident -working-tree-encoding\n";
 
 /// A `.gitignore` with our lines added; nothing where it has them all.
 pub(super) fn missing_ignore_lines(present: Option<&[u8]>) -> Option<String> {

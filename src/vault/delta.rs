@@ -226,6 +226,13 @@ fn put_if_set(delta: &mut Vec<u8>, start: usize, bit: usize, value: u64) {
     }
 }
 
+/// How long the result of a delta is, by the delta's beginning.
+pub(super) fn result_length(delta: &[u8]) -> Result<u64> {
+    let mut at = 0;
+    take_length(delta, &mut at).context("a damaged delta")?;
+    Ok(take_length(delta, &mut at).context("a damaged delta")? as u64)
+}
+
 fn take_length(delta: &[u8], at: &mut usize) -> Option<usize> {
     let (mut length, mut shift) = (0, 0);
     loop {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::Vault;
-use super::object_id::{ObjectId, ObjectKind};
+use super::object_id::ObjectId;
 use super::read::TreeFile;
-use super::tree::{self, Bounds, TreeEntry};
+use super::tree::{Bounds, TreeEntry};
 
 /// A path whose file differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Vault {
         }
         bounds.enter(folder)?;
         let read = |id: Option<ObjectId>| match id {
-            Some(id) => tree::parse(&self.read_kind(id, ObjectKind::Tree)?),
+            Some(id) => self.checked_entries(id, folder),
             None => Ok(std::collections::BTreeMap::new()),
         };
         let (mut old, new) = (read(old)?, read(new)?);
@@ -86,11 +86,11 @@ impl Vault {
     }
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+fn join(folder: &[u8], name: &str) -> Vec<u8> {
     let mut path = folder.to_vec();
     if !path.is_empty() {
         path.push(b'/');
     }
-    path.extend_from_slice(name);
+    path.extend_from_slice(name.as_bytes());
     path
 }

@@ -7,11 +7,11 @@ use sha1::{Digest, Sha1};
 use super::content::Content;
 use super::delta::{self, Inserts};
 use super::entry::{self, Form, HeaderForm};
-use super::names::check_path;
 use super::object_id::{ObjectId, ObjectKind};
 use super::pack_file::PackFile;
 use super::pack_list::{self, Keep};
 use super::{TreeEdits, Vault, pack_index, tree};
+use crate::path_rules::check_path;
 
 pub(crate) use super::transport::fuzzing::{addresses, remote_words, ssh_settings};
 

@@ -6,7 +6,7 @@ use super::Vault;
 use super::branch::Move;
 use super::commit::CommitInfo;
 use super::lock_file::{LockFile, lock_path, remove_leftover};
-use super::object_id::ObjectId;
+use super::object_id::{ObjectId, ObjectKind};
 use crate::fs;
 
 impl Vault {
@@ -52,17 +52,53 @@ impl Vault {
         })
     }
 
+    /// The commits that led to `tip` and to none of `known`, oldest first, merged ones included.
+    ///
+    /// # Errors
+    /// Where history cannot be read, or has more than `most` of them.
+    pub fn commits_beyond(
+        &self,
+        known: &[ObjectId],
+        tip: ObjectId,
+        most: usize,
+    ) -> Result<Vec<ObjectId>> {
+        let commits: Vec<ObjectId> = self.git(|repository| {
+            let mut walk = repository.revwalk()?;
+            walk.push(tip.oid())?;
+            known.iter().try_for_each(|commit| walk.hide(commit.oid()))?;
+            walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
+            walk.take(most + 1).map(|id| Ok(id?.into())).collect()
+        })?;
+        ensure!(commits.len() <= most, "{tip} has more than {most} commits that are new here");
+        Ok(commits)
+    }
+
+    /// The commits that a commit follows.
+    ///
+    /// # Errors
+    /// Where the commit is missing or damaged.
+    pub fn parents_of(&self, commit: ObjectId) -> Result<Vec<ObjectId>> {
+        self.git(|repository| {
+            let commit = repository.find_commit(commit.oid())?;
+            Ok(commit.parent_ids().map(ObjectId::from).collect())
+        })
+    }
+
+    /// A commit's message.
+    ///
+    /// # Errors
+    /// Where the commit is missing or damaged.
+    pub fn message_of(&self, commit: ObjectId) -> Result<String> {
+        Ok(self.commit_info(commit)?.message)
+    }
+
     /// True where a commit is in the repository.
     ///
     /// # Errors
     /// Where it cannot be looked for.
     pub fn has_commit(&self, commit: ObjectId) -> Result<bool> {
-        self.read_loose(commit)?;
-        self.git(|repository| match repository.find_commit(commit.oid()) {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
-            Err(error) => Err(error),
-        })
+        let header = self.header_of(commit)?;
+        Ok(header.is_some_and(|(kind, _)| kind == ObjectKind::Commit))
     }
 
     /// The tree of a commit.

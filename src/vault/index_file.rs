@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use super::Vault;
 use super::lock_file::{LockFile, lock_path, remove_leftover};
 use super::object_id::ObjectId;
-use super::read::Head;
+use super::read::{Head, TreeFile};
 use super::tree::{Edit, FileMode, TreeEdits};
 use crate::error::one_line;
 use crate::fs;
@@ -116,6 +116,30 @@ impl Vault {
         }
         entry.flags_extended |= SKIP_WORKTREE;
         index.add(&entry)?;
+        self.write_index(&mut index, &head, &mut refresh)
+    }
+
+    /// The same for all tracked files that `is_hidden` is true of.
+    ///
+    /// # Errors
+    /// Where the index cannot be written.
+    pub fn hide_all_from_status(&self, is_hidden: &dyn Fn(&TreeFile) -> bool) -> Result<()> {
+        let mut refresh = IndexRefresh::default();
+        let Some(head) = self.head()? else { return Ok(()) };
+        let mut index = self.open_index(&head, &mut refresh)?;
+        let is_new = |entry: &git2::IndexEntry| {
+            let id = entry.id.into();
+            let file = TreeFile { path: entry.path.clone(), id, mode: entry.mode };
+            entry.flags_extended & SKIP_WORKTREE == 0 && is_hidden(&file)
+        };
+        let hidden: Vec<git2::IndexEntry> = index.iter().filter(is_new).collect();
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        for mut entry in hidden {
+            entry.flags_extended |= SKIP_WORKTREE;
+            index.add(&entry)?;
+        }
         self.write_index(&mut index, &head, &mut refresh)
     }
 

@@ -35,6 +35,19 @@ impl Vault {
         Ok(Some(object))
     }
 
+    /// What an object's own file says it is, and how long; nothing where it has no such file.
+    pub(super) fn loose_header(&self, id: ObjectId) -> Result<Option<(ObjectKind, u64)>> {
+        let path = self.loose_file(id);
+        let file = match fs_err::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut plain = BufReader::new(ZlibDecoder::new(file));
+        let header = take_header(&mut plain);
+        header.map(Some).with_context(|| format!("`{}` is damaged", path.display()))
+    }
+
     /// Makes sure that libgit2 may walk through history and send it.
     ///
     /// # Errors
@@ -72,13 +85,17 @@ impl Vault {
 /// What it says of its length bounds what is inflated, and nothing is set aside for it before.
 fn unpack(file: impl Read) -> Result<(ObjectKind, Vec<u8>)> {
     let mut plain = BufReader::new(ZlibDecoder::new(file));
-    let mut header = Vec::new();
-    plain.by_ref().take(LONGEST_HEADER).read_until(0, &mut header)?;
-    let header = std::str::from_utf8(&header)?.strip_suffix('\0').context("no header")?;
-    let (kind, length) = header.split_once(' ').context("no header")?;
-    let (kind, length): (_, u64) = (ObjectKind::from_name(kind)?, length.parse()?);
+    let (kind, length) = take_header(&mut plain)?;
     let mut bytes = Vec::new();
     plain.take(length.saturating_add(1)).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 == length, "it has {} bytes instead of {length}", bytes.len());
     Ok((kind, bytes))
+}
+
+fn take_header(plain: &mut impl BufRead) -> Result<(ObjectKind, u64)> {
+    let mut header = Vec::new();
+    plain.take(LONGEST_HEADER).read_until(0, &mut header)?;
+    let header = std::str::from_utf8(&header)?.strip_suffix('\0').context("no header")?;
+    let (kind, length) = header.split_once(' ').context("no header")?;
+    Ok((ObjectKind::from_name(kind)?, length.parse()?))
 }

@@ -6,6 +6,7 @@
 //! that these packs are no longer joined by us. Packs that we fetched are in that list as well.
 
 mod adoption;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

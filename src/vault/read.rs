@@ -1,6 +1,6 @@
 //! What is in the repository: the newest commit, its files, a file's history.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use super::Vault;
 use super::object_id::{ObjectId, ObjectKind};
 use super::tree::{self, Bounds, TreeEntry};
 use crate::error::{ErrorKind, Failure};
+use crate::path_rules::{check_name, shown};
 
 /// The newest commit of the branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,15 +106,24 @@ impl Vault {
         }))
     }
 
-    /// The names of the folders in a folder of any tree, sorted; those that are UTF-8.
+    /// The names of the folders in a folder of any tree, sorted; what is no name is left out.
     ///
     /// # Errors
     /// Where a tree on the way is damaged.
     pub fn folder_names(&self, tree: ObjectId, path: &str) -> Result<Vec<String>> {
         let Some(folder) = self.folder_in(tree, path)? else { return Ok(Vec::new()) };
-        let entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
+        let entries = tree::parse_unchecked(&self.read_kind(folder, ObjectKind::Tree)?)?;
         let folders = entries.into_iter().filter(|(_, entry)| entry.is_tree());
-        Ok(folders.filter_map(|(name, _)| String::from_utf8(name).ok()).collect())
+        let names = folders.filter(|(name, _)| check_name(name).is_ok());
+        Ok(names.filter_map(|(name, _)| String::from_utf8(name).ok()).collect())
+    }
+
+    /// True for a tree of nothing.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn is_empty_tree(&self, tree: ObjectId) -> Result<bool> {
+        Ok(self.read_kind(tree, ObjectKind::Tree)?.is_empty())
     }
 
     /// All files of a tree, sorted by path.
@@ -127,7 +137,19 @@ impl Vault {
         Ok(files)
     }
 
-    /// The names of the folders in a folder of the newest commit, sorted; those that are UTF-8.
+    /// All files at a path of any tree: the file of that name, or those below the folder.
+    ///
+    /// # Errors
+    /// Where a tree is damaged.
+    pub fn files_at(&self, tree: ObjectId, path: &str) -> Result<Vec<TreeFile>> {
+        let mut files: Vec<TreeFile> = self.file_in(tree, path)?.into_iter().collect();
+        if let Some(folder) = self.folder_in(tree, path)? {
+            self.collect_files(folder, path.as_bytes(), &mut Bounds::default(), &mut files)?;
+        }
+        Ok(files)
+    }
+
+    /// The names of the folders in a folder of the newest commit, sorted; what is no name is left out.
     ///
     /// # Errors
     /// Where a tree on the way is damaged.
@@ -239,6 +261,24 @@ impl Vault {
         Ok((kind, bytes))
     }
 
+    /// What an object is and how many bytes it has, without unpacking it; nothing where it is not in
+    /// the repository.
+    ///
+    /// # Errors
+    /// Where its header is damaged.
+    pub fn header_of(&self, id: ObjectId) -> Result<Option<(ObjectKind, u64)>> {
+        if let Some(header) = self.loose_header(id)? {
+            return Ok(Some(header));
+        }
+        self.git(|repository| match repository.odb()?.read_header(id.oid()) {
+            Ok((size, kind)) => Ok(Some((kind, size as u64))),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })?
+        .map(|(kind, size)| Ok((ObjectKind::from_git(kind)?, size)))
+        .transpose()
+    }
+
     /// True where the object is in the repository, as far as it was known at the last (re)opening.
     pub(super) fn exists(&self, id: ObjectId) -> Result<bool> {
         self.git(|repository| {
@@ -250,8 +290,8 @@ impl Vault {
         let mut folder = root;
         let mut names = path.split('/').peekable();
         while let Some(name) = names.next() {
-            let mut entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
-            let Some(entry) = entries.remove(name.as_bytes()) else {
+            let bytes = self.read_kind(folder, ObjectKind::Tree)?;
+            let Some(entry) = tree::entry_named(&bytes, name.as_bytes())? else {
                 return Ok(None);
             };
             if names.peek().is_none() {
@@ -273,15 +313,12 @@ impl Vault {
         files: &mut Vec<TreeFile>,
     ) -> Result<()> {
         bounds.enter(path)?;
-        let bytes = self.read_kind(id, ObjectKind::Tree)?;
-        let entries = tree::parse(&bytes)
-            .with_context(|| format!("folder `{}`", String::from_utf8_lossy(path)))?;
-        for (name, entry) in entries {
+        for (name, entry) in self.checked_entries(id, path)? {
             let mut below = path.to_vec();
             if !below.is_empty() {
                 below.push(b'/');
             }
-            below.extend_from_slice(&name);
+            below.extend_from_slice(name.as_bytes());
             if entry.is_tree() {
                 self.collect_files(entry.id, &below, bounds, files)?;
             } else {
@@ -289,6 +326,22 @@ impl Vault {
             }
         }
         Ok(())
+    }
+
+    /// The entries of a folder with their names checked. What cannot be a name here came before
+    /// commits were examined, or with one that was rejected: it is named and left out.
+    pub(super) fn checked_entries(
+        &self,
+        id: ObjectId,
+        path: &[u8],
+    ) -> Result<BTreeMap<String, TreeEntry>> {
+        let bytes = self.read_kind(id, ObjectKind::Tree)?;
+        let (entries, fault) =
+            tree::valid_entries(&bytes).with_context(|| format!("folder `{}`", shown(path)))?;
+        if let Some(fault) = fault {
+            self.warn_once(format!("left out of folder `{}`: {fault}", shown(path)));
+        }
+        Ok(entries)
     }
 }
 

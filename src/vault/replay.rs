@@ -68,6 +68,27 @@ impl Vault {
         self.store(ObjectKind::Commit, &bytes)
     }
 
+    /// A commit on top of `parent` with another tree: `tree`, or an empty one, after edits; durable.
+    /// No branch moves.
+    ///
+    /// # Errors
+    /// As [`Self::replay`].
+    pub fn commit_tree_on(
+        &self,
+        parent: ObjectId,
+        tree: Option<ObjectId>,
+        edits: &TreeEdits,
+        info: &CommitInfo,
+    ) -> Result<ObjectId> {
+        let tree = match tree {
+            Some(tree) => tree,
+            None => self.store(ObjectKind::Tree, &[])?,
+        };
+        let tree = self.edited_tree(tree, edits)?;
+        let bytes = self.signed(info.serialize(tree, Some(parent)))?;
+        self.store(ObjectKind::Commit, &bytes)
+    }
+
     /// The tree after edits, durable; no commit is made.
     ///
     /// # Errors

@@ -152,7 +152,7 @@ impl Walk<'_> {
             return;
         }
         let bytes = self.vault.read_kind(id, ObjectKind::Tree);
-        let Ok(entries) = bytes.and_then(|bytes| tree::parse(&bytes)) else {
+        let Ok(entries) = bytes.and_then(|bytes| tree::parse_unchecked(&bytes)) else {
             return self.lack(id, ObjectKind::Tree, path, at);
         };
         for (name, entry) in entries {

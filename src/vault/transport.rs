@@ -35,7 +35,26 @@ pub struct References {
     pub head: Option<String>,
 }
 
+/// The most references of a remote: a backup has one branch.
+const MOST_REFERENCES: usize = 100_000;
+
 impl References {
+    /// Adds a reference.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] where there are more than any remote of a backup has.
+    fn add(&mut self, name: &str, id: ObjectId) -> Result<()> {
+        if self.list.len() >= MOST_REFERENCES {
+            let message = format!("the remote has more than {MOST_REFERENCES} references");
+            bail!(
+                Failure::new(ErrorKind::Refused, message)
+                    .hint("use a repository of its own for the backup")
+            );
+        }
+        self.list.push((name.to_owned(), id));
+        Ok(())
+    }
+
     /// What a reference points to.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<ObjectId> {

@@ -1,11 +1,15 @@
 //! Changes to a tree of files, applied to git trees by reading only the folders on the way.
 
+mod read;
+
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
-use super::names::check_path;
 use super::object_id::{ObjectId, ObjectKind};
+use crate::path_rules::check_path;
+
+pub(super) use read::{entry_named, parse, parse_unchecked, valid_entries};
 
 /// A file's mode as git knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +137,7 @@ pub(super) struct EditedTree {
     pub(super) trees: Vec<NewTree>,
 }
 
-type Entries = BTreeMap<Vec<u8>, TreeEntry>;
+pub(super) type Entries = BTreeMap<Vec<u8>, TreeEntry>;
 
 /// A folder's mode.
 const FOLDER: &[u8] = b"40000";
@@ -153,22 +157,6 @@ pub(super) fn apply(
     let built = builder.build(old, &root)?;
     let root = built.map_or_else(|| builder.empty_root(old), Ok)?;
     Ok(EditedTree { root, trees: builder.trees })
-}
-
-/// A tree's names with their entries.
-pub(super) fn parse(bytes: &[u8]) -> Result<Entries> {
-    let mut entries = Entries::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let space = rest.iter().position(|b| *b == b' ').context("a damaged tree")?;
-        let nul = rest.iter().position(|b| *b == 0).context("a damaged tree")?;
-        ensure!(space < nul && rest.len() >= nul + 21, "a damaged tree");
-        let id = ObjectId::from_slice(&rest[nul + 1..nul + 21])?;
-        let entry = TreeEntry { mode: rest[..space].to_vec(), id };
-        entries.insert(rest[space + 1..nul].to_vec(), entry);
-        rest = &rest[nul + 21..];
-    }
-    Ok(entries)
 }
 
 /// A tree's bytes; git sorts a folder as if its name ended in `/`.
@@ -235,7 +223,8 @@ impl Builder<'_> {
     /// The folder after the edits; nothing where it is empty.
     fn build(&mut self, old: Option<ObjectId>, node: &Node) -> Result<Option<ObjectId>> {
         let old_bytes = old.map(|id| (self.read)(id)).transpose()?.unwrap_or_default();
-        let mut entries = parse(&old_bytes)?;
+        // What no edit speaks of stays as it is, byte for byte.
+        let mut entries = parse_unchecked(&old_bytes)?;
         for (name, child) in &node.below {
             self.edit(&mut entries, name, child)?;
         }
@@ -453,7 +442,7 @@ mod tests {
     fn odd_modes_and_foreign_bytes_stay() {
         let mut bytes = b"100664 \xff\xfe\0".to_vec();
         bytes.extend_from_slice(&[1; 20]);
-        assert_eq!(serialize(&parse(&bytes).unwrap()), bytes);
-        assert!(parse(&bytes[..20]).is_err());
+        assert_eq!(serialize(&parse_unchecked(&bytes).unwrap()), bytes);
+        assert!(parse_unchecked(&bytes[..20]).is_err());
     }
 }

@@ -67,6 +67,11 @@ impl Reading<'_> {
                     (ProblemKind::GitDamaged, format!("{error:#}"))
                 }
                 (None, Ok(bytes)) => {
+                    let machine = self.line.machine.as_str();
+                    if !self.repository.machine_has_place(machine, name) {
+                        whole.push(Box::new(Cursor::new(bytes)));
+                        continue;
+                    }
                     whole.push(Box::new(Cursor::new(bytes)));
                     (ProblemKind::Damaged, "the work tree's bytes are not git's".to_owned())
                 }

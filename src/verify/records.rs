@@ -10,6 +10,7 @@ use super::history::{BRANCH, place_of};
 use super::remake::Remake;
 use super::{Origin, Repaired};
 use crate::fs::read_if_exists;
+use crate::path_rules::check_name;
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::layout::{MACHINES, PLUMBING};
@@ -140,6 +141,8 @@ fn from_work_tree(object: Object) -> (Object, Origin) {
 
 /// The file of the work tree at that place, if it has the very bytes.
 fn work_file(repository: &Repository, lacking: &Lacking) -> Option<Object> {
+    let is_name = |name: &str| check_name(name.as_bytes()).is_ok();
+    lacking.path.split('/').all(is_name).then_some(())?;
     let path = repository.root().join(&lacking.path);
     let (id, _) = ObjectId::of_file(&path).ok()?;
     let bytes = (id == lacking.id).then(|| fs_err::read(&path).ok()).flatten()?;

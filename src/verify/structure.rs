@@ -96,6 +96,9 @@ impl Structure<'_> {
         if !is_committed && !self.is_of_shell_tool() {
             self.add(name, ProblemKind::NotCommitted, "the newest commit does not have it there");
         }
+        if !self.repository.machine_has_place(self.machine.as_str(), name) {
+            return;
+        }
         match fs_err::symlink_metadata(self.repository.work_file(self.machine, name)) {
             Ok(found) if found.is_file() && found.len() == part.length => {}
             Ok(found) if found.is_file() => {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::fixture;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "init",
     "sync",
     "status",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 14] = [
     "versions",
     "peek",
     "backend",
+    "machines",
     "verify",
     "schedule",
     "uninstall",

@@ -19,6 +19,7 @@ mod foreign_code;
 mod git_settings;
 mod github;
 mod help;
+mod hostile_trees;
 mod init;
 mod json;
 mod killing;

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::paths_of;
 use crate::fs::{read_if_exists, sync_below, write_durable};
+use crate::path_rules::is_forbidden_name;
 use crate::repository::Repository;
-use crate::vault::{ObjectId, is_forbidden_name};
+use crate::vault::ObjectId;
 
 /// What a commit is about to put in place, written before the branch moves.
 ///

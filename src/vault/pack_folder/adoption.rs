@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::PackFolder;
+use super::sizes::{Oversized, oversized};
+use crate::error::{ErrorKind, Failure, kind};
 use crate::vault::Vault;
 use crate::vault::pack_index;
 use crate::vault::pack_list::{self, Listed};
@@ -45,6 +47,38 @@ impl Vault {
         if let Err(error) = adopted {
             self.warn(format!("fetched packs will not be joined: {error:#}"));
         }
+    }
+}
+
+impl Vault {
+    /// Removes the packs of a fetch where one has an object that nobody may read whole. The caller
+    /// holds the backup's lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CommitRejected`] where there was one; else where the packs cannot be read.
+    pub fn refuse_oversized(&self, before: &PacksBefore) -> Result<()> {
+        let packs = self.packs()?;
+        let complete = packs.complete()?;
+        // What another run made meanwhile is in the list.
+        let ours = pack_list::read(&packs.list)?;
+        let is_fetched = |name: &&String| !ours.contains_key(*name);
+        let fetched: Vec<&String> = complete.difference(&before.0).filter(is_fetched).collect();
+        for name in &fetched {
+            let reason = match oversized(packs.path(), name) {
+                Ok(None) => continue,
+                Ok(Some(Oversized { id, kind: what, size })) => {
+                    format!("the {} {id} has {size} bytes", what.name())
+                }
+                Err(error) if kind(&error) == ErrorKind::CommitRejected => error.to_string(),
+                Err(error) => return Err(error),
+            };
+            fetched.iter().try_for_each(|name| packs.remove(name, &|_| Ok(())))?;
+            self.reopen()?;
+            return Err(Failure::new(ErrorKind::CommitRejected, reason)
+                .hint("somebody has to take it out of the remote's history")
+                .into());
+        }
+        Ok(())
     }
 }
 

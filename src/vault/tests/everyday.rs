@@ -33,7 +33,7 @@ fn the_first_commit_can_be_cloned_and_read() {
     let mut sandbox = Sandbox::new();
     assert_eq!(sandbox.vault.head().unwrap(), None);
     let large = noise(1, 300_000);
-    let files: [(&str, &[u8]); 3] = [("m/a b.gz", &large), ("m/é\n.json", b"{}"), ("top", b"")];
+    let files: [(&str, &[u8]); 3] = [("m/a b.gz", &large), ("m/é\".json", b"{}"), ("top", b"")];
     let commit = sandbox.commit(&files, NOON).unwrap();
     sandbox.assert_clean();
     sandbox.restart();

@@ -151,7 +151,7 @@ fn another_branch_name_and_a_detached_head_are_followed() {
 }
 
 #[test]
-fn names_that_are_no_text_survive() {
+fn names_that_are_no_text_stay_in_git_and_are_not_listed() {
     let sandbox = Sandbox::new();
     sandbox.commit(&[("a", b"1")], NOON);
     let (foreign, tree) = {
@@ -168,8 +168,12 @@ fn names_that_are_no_text_survive() {
     assert_ne!(tree, foreign);
     sandbox.commit(&[("b", b"2")], NOON);
     let files = sandbox.vault.files_below("").unwrap();
-    let odd = files.iter().find(|file| file.text_path().is_none()).unwrap();
-    assert_eq!((odd.path.as_slice(), odd.id.oid()), (&b"f\xff"[..], foreign));
+    let names: Vec<_> = files.iter().filter_map(|file| file.text_path()).collect();
+    assert_eq!((names, files.len()), (vec!["a", "b"], 2));
+    let warnings = sandbox.vault.take_warnings();
+    assert_eq!(warnings, ["left out of folder ``: the name `f\\xff` is not UTF-8"]);
+    let listed = sandbox.git(&["ls-tree", "HEAD"]).unwrap();
+    assert!(listed.contains("\"f\\377\""), "{listed}");
     let fsck = sandbox.git(&["fsck", "--full", "--strict"]).unwrap_or_default();
     assert_eq!(fsck, "");
 }

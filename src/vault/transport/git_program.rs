@@ -83,19 +83,19 @@ impl<'a> GitProgram<'a> {
     fn ask(&self, words: &[&str]) -> Result<Answer> {
         let mut command = self.command();
         command.args(words);
-        self.watched(&mut command, "`git`", Some(self.limits.silence), &Silent)
+        self.watched(&mut command, "`git`", (Some(self.limits.silence), None), &Silent)
     }
 
     fn watched(
         &self,
         command: &mut Command,
         subject: &str,
-        total: Option<Duration>,
+        (total, memory): (Option<Duration>, Option<u64>),
         progress: &dyn Progress,
     ) -> Result<Answer> {
         let stopped = || progress.interrupted() || self.env.interrupted();
         let (silence, group) = (self.limits.silence, Group::of(self.env));
-        let watch = Watch { subject, silence, total, stopped: &stopped, group };
+        let watch = Watch { subject, silence, total, stopped: &stopped, group, memory };
         child::run(command, &watch, progress)
     }
 
@@ -114,13 +114,20 @@ impl<'a> GitProgram<'a> {
         if let Some(certificates) = self.certificates()? {
             command.env("GIT_SSL_CAINFO", certificates);
         }
+        // A remote that is a folder was asked for sizes before, and its side needs memory of its own.
+        let memory = (call.verb == FETCH && remote.local_path().is_none()).then_some(FETCH_MEMORY);
+        if memory.is_some() {
+            // Each thread may hold a file's content and what it grew from.
+            command.args(["-c", "pack.threads=1"]);
+        }
         command.arg(call.verb).args(call.options);
         if let Some(service) = self.service(call, &place, remote)? {
             command.arg(service);
         }
         command.arg("--").arg(&place.url).args(call.refspec);
         let total = (call.verb == LIST).then_some(self.limits.answer);
-        self.watched(&mut command, &format!("the remote `{remote}`"), total, progress)
+        let subject = format!("the remote `{remote}`");
+        self.watched(&mut command, &subject, (total, memory), progress)
     }
 
     /// The option that says how git is started at a remote that is a folder.
@@ -171,6 +178,10 @@ struct Call<'c> {
     refspec: Option<&'c str>,
 }
 
+/// The most memory that a git which fetches may take: nothing that a backup has needs more.
+const FETCH_MEMORY: u64 = 240 << 20;
+/// What git says where that does not do.
+const OUT_OF_MEMORY: [&str; 2] = ["Out of memory", "Cannot allocate memory"];
 const LIST: &str = "ls-remote";
 const FETCH: &str = "fetch";
 const PUSH: &str = "push";
@@ -215,6 +226,13 @@ impl Transport for GitProgram<'_> {
         }
         if answer.err.contains("couldn't find remote ref") {
             return Err(super::lacks(remote, reference));
+        }
+        if OUT_OF_MEMORY.iter().any(|words| answer.err.contains(words)) {
+            let most = FETCH_MEMORY >> 20;
+            let message = format!("the remote has an object that git cannot read in {most} MiB");
+            return Err(Failure::new(ErrorKind::CommitRejected, message)
+                .hint("somebody has to take it out of the remote's history")
+                .into());
         }
         Err(explain::failure(remote, &answer.err).into())
     }

@@ -139,7 +139,8 @@ fn listed(connection: &RemoteConnection<'_, '_, '_>) -> Result<References, git2:
         if name == "HEAD" {
             references.head = head.symref_target().map(str::to_owned);
         } else if name.starts_with("refs/") && !name.ends_with("^{}") {
-            references.list.push((name.to_owned(), head.oid().into()));
+            let added = references.add(name, head.oid().into());
+            added.map_err(|error| git2::Error::from_str(&error.to_string()))?;
         }
     }
     Ok(references)

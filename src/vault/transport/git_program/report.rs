@@ -17,7 +17,7 @@ pub(super) fn references(out: &str) -> Result<References> {
             Some(target) if name == "HEAD" => references.head = Some(target.to_owned()),
             Some(_) => {}
             None if !name.starts_with("refs/") || name.ends_with("^{}") => {}
-            None => references.list.push((name.to_owned(), value.parse()?)),
+            None => references.add(name, value.parse()?)?,
         }
     }
     Ok(references)

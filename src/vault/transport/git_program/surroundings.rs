@@ -44,6 +44,9 @@ const SETTINGS: &[(&str, &str)] = &[
     // What is fetched stays one pack.
     ("fetch.unpackLimit", "1"),
     ("transfer.unpackLimit", "1"),
+    // A file's content that is larger than any of ours is streamed, not held in memory.
+    ("core.bigFileThreshold", "64m"),
+    ("core.deltaBaseCacheLimit", "32m"),
     ("fetch.prune", "false"),
     ("fetch.pruneTags", "false"),
     ("fetch.writeCommitGraph", "false"),
