@@ -127,6 +127,32 @@ fn every_command_in_the_papers_parses() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// The harness of this suite runs what its list has, and nothing else.
+#[test]
+fn every_scenario_with_remotes_is_in_their_list() {
+    let list = read("tests/remotes/main.rs");
+    let mut missing = Vec::new();
+    for file in walkdir::WalkDir::new(root().join("tests/remotes")) {
+        let file = file.unwrap();
+        let Some(module) = file.path().file_stem().and_then(|name| name.to_str()) else { continue };
+        let is_rust = file.path().extension().is_some_and(|end| end == "rs");
+        if !is_rust || module == "main" {
+            continue;
+        }
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        if text.contains("#[test]") {
+            missing.push(format!("{module} has a #[test], which is not run"));
+        }
+        for word in ["with_both_transports", "scenarios"] {
+            let lists = text.lines().any(|line| line == format!("{word}!("));
+            if lists && !list.contains(&format!("{module}::{word}()")) {
+                missing.push(format!("{module}::{word}() is not called in main.rs"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
 #[test]
 fn every_test_in_the_page_on_faults_exists() {
     let mut tests = String::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::killing::{Seeded, append, contents, finish, kill_after, lines, number, process, timed};
 use crate::mounted::SmallDisk;
 use crate::sandbox::{Sandbox, conversation, set_mode};
+use crate::skipped::say_skipped;
 
 const A: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 const B: &str = "bbbbbbbb-2222-4222-8222-222222222222";
@@ -402,8 +403,7 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named_and_heals_by_itself() {
     if is_root() {
-        println!("skipped: root may write anywhere");
-        return;
+        return say_skipped("root may write anywhere");
     }
     let sandbox = saved();
     sandbox.append_session("-p", A, 40..44);

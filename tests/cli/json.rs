@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{self, A};
 use crate::sandbox::Sandbox;
+use crate::skipped::say_skipped;
 
 /// The keys that programs read, per call; `a.b` is below `a`.
 const PROMISED: &[(&[&str], &str)] = &[
@@ -125,8 +126,7 @@ fn real_home(sandbox: &Sandbox) -> Option<Value> {
 fn the_fixture_home_is_read_as_it_is_meant_and_comes_back_whole() {
     let sandbox = Sandbox::new();
     let Some(expected) = real_home(&sandbox) else {
-        println!("skipped: no fixture generator beside this repository");
-        return;
+        return say_skipped("no fixture generator beside this repository");
     };
     let saved = sandbox.json(&["init", "--backend", "local"]);
     assert_eq!(saved["sync"]["unreadable"], json!([]));

@@ -42,6 +42,8 @@ mod scan;
 mod schedule;
 mod secrets;
 mod signing;
+#[path = "../remotes/skipped.rs"]
+mod skipped;
 mod source;
 mod status;
 mod sync;

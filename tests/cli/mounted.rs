@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::skipped::say_skipped;
+
 /// A file system of its own, gone with the value.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Nothing, and it is said why, where this user may not mount.
-    #[expect(clippy::print_stderr, reason = "who runs the tests must know what was not tested")]
     pub fn mount(at: &Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let option = format!("size={size},mode=0700");
@@ -16,7 +17,7 @@ impl SmallDisk {
         mount.args(["-t", "tmpfs", "-o", &option, "tmpfs"]).arg(at).stderr(Stdio::null());
         let is_mounted = mount.status().is_ok_and(|status| status.success());
         if !is_mounted {
-            eprintln!("skipped: no small file system can be mounted here");
+            say_skipped("no small file system can be mounted here");
         }
         is_mounted.then(|| Self(at.to_path_buf()))
     }

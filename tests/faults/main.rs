@@ -26,6 +26,8 @@ mod power_cut;
 #[path = "../cli/sandbox.rs"]
 mod sandbox;
 mod shim;
+#[path = "../remotes/skipped.rs"]
+mod skipped;
 mod small_disk;
 mod stories;
 mod surroundings;

@@ -23,3 +23,5 @@ mod plain_git;
 mod release;
 #[path = "../remotes/running.rs"]
 mod running;
+#[path = "../remotes/skipped.rs"]
+mod skipped;

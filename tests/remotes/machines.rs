@@ -12,10 +12,17 @@ use crate::life::Random;
 use crate::model::Citizen;
 use crate::old_tool::OldTool;
 
+scenarios!(
+    two_machines_in_turns,
+    three_machines_at_once,
+    three_machines_at_once_over_http,
+    two_machines_that_are_killed_now_and_then,
+    two_machines_and_one_with_the_old_tool,
+);
+
 /// How often each machine runs.
 const ROUNDS: usize = 20;
 
-#[test]
 fn two_machines_in_turns() {
     let bare = Bare::new();
     let mut town = Town::new(&bare, bare.url(), &[Git, Libgit2]);
@@ -25,7 +32,6 @@ fn two_machines_in_turns() {
     town.end();
 }
 
-#[test]
 fn three_machines_at_once() {
     let bare = Bare::new();
     let mut town = Town::new(&bare, bare.url(), &[Git, Libgit2, Libgit2]);
@@ -35,7 +41,6 @@ fn three_machines_at_once() {
     town.end();
 }
 
-#[test]
 fn three_machines_at_once_over_http() {
     let Some(server) = HttpServer::open() else { return };
     let mut town = Town::new(server.bare(), &server.url(), &[Git, Libgit2, Git]);
@@ -45,7 +50,6 @@ fn three_machines_at_once_over_http() {
     town.end();
 }
 
-#[test]
 fn two_machines_that_are_killed_now_and_then() {
     let bare = Bare::new();
     let mut town = Town::new(&bare, bare.url(), &[Git, Libgit2]);
@@ -56,7 +60,6 @@ fn two_machines_that_are_killed_now_and_then() {
 }
 
 /// A machine that still runs the shell tool began the remote and goes on with it.
-#[test]
 fn two_machines_and_one_with_the_old_tool() {
     let bare = Bare::new();
     let mut old = OldTool::begin(&bare, "oldie");

@@ -8,14 +8,27 @@
     reason = "the servers are a small library of their own"
 )]
 
-/// Each story is told twice: with the git program, and with libgit2 and no program at all.
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Lists a module's scenarios, each of which is run twice: with the git program, and with libgit2 and
+/// no program at all.
 macro_rules! with_both_transports {
-    ($($story:ident),* $(,)?) => {
-        mod git {
-            $(#[test] fn $story() { super::$story($crate::home::Transport::Git); })*
+    ($($scenario:ident),* $(,)?) => {
+        pub fn with_both_transports() -> Vec<libtest_mimic::Trial> {
+            let trial = $crate::trials::with_both_transports;
+            [$(trial(module_path!(), stringify!($scenario), $scenario)),*].into_iter().flatten().collect()
         }
-        mod libgit2 {
-            $(#[test] fn $story() { super::$story($crate::home::Transport::Libgit2); })*
+    };
+}
+
+/// Lists a module's scenarios, each of which is run once.
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        pub fn scenarios() -> Vec<libtest_mimic::Trial> {
+            let trial = $crate::trials::once;
+            vec![$(trial(module_path!(), stringify!($scenario), $scenario)),*]
         }
     };
 }
@@ -47,8 +60,40 @@ mod running;
 #[path = "../cli/sandbox.rs"]
 mod sandbox;
 mod server_tests;
+mod skipped;
 mod ssh;
 mod surroundings;
 mod tls;
+mod trials;
 mod twins;
 mod two_runs;
+
+fn main() -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    let lists = [
+        by_path::with_both_transports(),
+        cut_off::with_both_transports(),
+        from_the_old_tool::with_both_transports(),
+        hostile::with_both_transports(),
+        limits::with_both_transports(),
+        logins::with_both_transports(),
+        machines::scenarios(),
+        on_github::with_both_transports(),
+        over_http::with_both_transports(),
+        over_http::scenarios(),
+        over_https::with_both_transports(),
+        over_https::scenarios(),
+        over_ssh::with_both_transports(),
+        programs::with_both_transports(),
+        rewritten::with_both_transports(),
+        server_tests::scenarios(),
+        surroundings::with_both_transports(),
+        surroundings::scenarios(),
+        twins::with_both_transports(),
+        two_runs::with_both_transports(),
+    ];
+    lists.into_iter().flatten().collect()
+}

@@ -1,6 +1,8 @@
-//! Programs that a story needs; where one is missing, it says so.
+//! Programs that a scenario needs; if one is missing, it is skipped, and says so.
 
 use std::path::PathBuf;
+
+pub use crate::skipped::say_skipped;
 
 /// A program of the machine that runs the tests.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,7 @@ pub enum Need {
 /// With one of these set, what is missing is a failure.
 const STRICT: [&str; 2] = ["CI", "CLAUDE_BACKUP_TEST_ALL"];
 
-/// True where all of these are here. A story that gets `false` ends; it has told why.
+/// True where all of these are here. A scenario that gets `false` ends; it has said why.
 pub fn met(needs: &[Need]) -> bool {
     let missing: Vec<_> = needs.iter().flat_map(|need| need.missing()).collect();
     if !missing.is_empty() {
@@ -27,16 +29,10 @@ pub fn met(needs: &[Need]) -> bool {
     missing.is_empty()
 }
 
-/// Says why a story cannot be told, which is a failure where all must be.
+/// Says why a scenario is skipped, which is a failure where none may be.
 pub fn skip(why: &str) {
     assert!(STRICT.iter().all(|name| std::env::var_os(name).is_none()), "{why}");
     say_skipped(why);
-}
-
-/// Says why a story cannot be told, where it depends on who runs the tests.
-#[expect(clippy::print_stderr, reason = "who runs the tests must know what was not tested")]
-pub fn say_skipped(why: &str) {
-    eprintln!("skipped: {why}");
 }
 
 impl Need {

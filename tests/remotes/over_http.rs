@@ -19,6 +19,8 @@ with_both_transports!(
     what_is_appended_is_sent_without_the_rest,
 );
 
+scenarios!(a_password_is_no_argument_of_git, a_proxy_is_asked,);
+
 const LOGIN: Wants = Wants { login: Some("tom:open sesame"), tls: false };
 /// As it stands in an address.
 const IN_ADDRESS: &str = "tom:open%20sesame";
@@ -173,7 +175,6 @@ fn a_repository_that_moved_is_found(transport: Transport) {
 }
 
 /// Other users of a machine may see its list of processes.
-#[test]
 fn a_password_is_no_argument_of_git() {
     let Some(server) = HttpServer::start(&LOGIN) else { return };
     let machine = discreet(Transport::Git);
@@ -194,7 +195,6 @@ fn a_password_is_no_argument_of_git() {
 }
 
 /// libgit2 asks proxies for https only.
-#[test]
 fn a_proxy_is_asked() {
     let Some(server) = HttpServer::open() else { return };
     let machine = Machine::new(Transport::Git).variable("http_proxy", server.place(""));

@@ -11,6 +11,8 @@ with_both_transports!(
     a_proxy_leads_there,
 );
 
+scenarios!(git_follows_its_own_setting_for_certificates,);
+
 const WANTS: Wants = Wants { login: Some("tom:sesame"), tls: true };
 
 fn a_certificate_that_is_known(transport: Transport) {
@@ -47,7 +49,6 @@ fn a_user_who_trusts_any_certificate(transport: Transport) {
     assert_eq!(server.bare().tip(), machine.git(&["rev-parse", "HEAD"]).trim());
 }
 
-#[test]
 fn git_follows_its_own_setting_for_certificates() {
     let Some(server) = HttpServer::start(&WANTS) else { return };
     let machine = Machine::new(Transport::Git);

@@ -13,6 +13,13 @@ use crate::life::noise;
 use crate::plain_git::{self, git, succeeded};
 use crate::ssh::SshServer;
 
+scenarios!(
+    git_pushes_and_clones_over_http,
+    the_http_server_wants_the_password_and_its_certificate_wants_trust,
+    the_http_server_has_its_moods,
+    git_pushes_over_ssh_with_the_key_and_with_an_agent,
+);
+
 /// A repository with one file that cannot be made smaller.
 fn work(bytes: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -34,7 +41,6 @@ fn assert_sent(folder: &TempDir, bare: &Bare) {
     bare.assert_whole();
 }
 
-#[test]
 fn git_pushes_and_clones_over_http() {
     let Some(server) = HttpServer::open() else { return };
     // Above git's buffer, so that it comes in chunks.
@@ -48,7 +54,6 @@ fn git_pushes_and_clones_over_http() {
     assert!(server.bytes_sent() > 3 << 20);
 }
 
-#[test]
 fn the_http_server_wants_the_password_and_its_certificate_wants_trust() {
     let wants = Wants { login: Some("tom:open sesame"), tls: true };
     let Some(server) = HttpServer::start(&wants) else { return };
@@ -63,7 +68,6 @@ fn the_http_server_wants_the_password_and_its_certificate_wants_trust() {
     assert_sent(&folder, server.bare());
 }
 
-#[test]
 fn the_http_server_has_its_moods() {
     let Some(server) = HttpServer::open() else { return };
     let folder = work(2 << 20);
@@ -82,7 +86,6 @@ fn the_http_server_has_its_moods() {
     succeeded(&mut push(&folder, &server.url()));
 }
 
-#[test]
 fn git_pushes_over_ssh_with_the_key_and_with_an_agent() {
     let Some(server) = SshServer::start() else { return };
     let folder = work(1000);

@@ -13,6 +13,11 @@ with_both_transports!(
     locks_that_a_killed_run_left_do_not_stop_the_next,
 );
 
+scenarios!(
+    a_git_that_is_no_good_is_passed_over,
+    a_git_that_was_asked_for_and_is_not_there_is_told_of,
+);
+
 fn a_run_inside_of_a_git_hook_goes_to_the_same_remote(transport: Transport) {
     let Some(server) = HttpServer::open() else { return };
     let elsewhere = Bare::new();
@@ -116,7 +121,6 @@ fn fake(machine: Machine, name: &str, script: &str) -> Machine {
     machine.program("sh").program_at(name, &path)
 }
 
-#[test]
 fn a_git_that_is_no_good_is_passed_over() {
     for script in [
         "test \"$1\" = --version && echo 'git version 2.20.1'",
@@ -133,7 +137,6 @@ fn a_git_that_is_no_good_is_passed_over() {
     }
 }
 
-#[test]
 fn a_git_that_was_asked_for_and_is_not_there_is_told_of() {
     let bare = Bare::new();
     let machine = Machine::new(Transport::Libgit2);

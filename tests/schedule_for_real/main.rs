@@ -7,6 +7,9 @@
 
 #[allow(clippy::allow_attributes, unreachable_pub, reason = "it is a small library of its own")]
 mod manager;
+#[allow(clippy::allow_attributes, dead_code, unreachable_pub, reason = "as above")]
+#[path = "../remotes/skipped.rs"]
+mod skipped;
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,6 +18,7 @@ use chrono::DateTime;
 use serde_json::json;
 
 use crate::manager::Manager;
+use crate::skipped::say_skipped;
 
 const ONE: &str = "11111111-1111-4111-8111-111111111111";
 const TWO: &str = "22222222-2222-4222-8222-222222222222";
@@ -23,10 +27,9 @@ const STAMP: &str = ".local/share/systemd/timers/stamp-claude-backup.timer";
 const LOG: &str = ".claude-backup/backup.log";
 
 /// A manager and a first backup; nothing where none can be started here, which is told.
-#[expect(clippy::print_stderr, reason = "who runs the tests must know what was not tested")]
 fn scheduled(frequency: &str) -> Option<Manager> {
     if let Some(why) = manager::obstacle() {
-        eprintln!("skipped: {why}");
+        say_skipped(&why);
         return None;
     }
     let manager = Manager::start();
