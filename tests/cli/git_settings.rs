@@ -5,6 +5,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
 
+use crate::clock;
 use crate::sandbox::{Sandbox, conversation, set_mode};
 
 const ID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
@@ -13,7 +14,12 @@ const ID: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 fn process(home: &Path) -> Command {
     let mut command = Command::new(cargo_bin!("claude-backup"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    command.env_clear().env("HOME", home).env("PATH", path).current_dir(home);
+    command
+        .env_clear()
+        .envs(clock::variables())
+        .env("HOME", home)
+        .env("PATH", path)
+        .current_dir(home);
     command
 }
 

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
 
+use crate::clock;
+
 /// The program in this home, with nothing else around it.
 pub fn process(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo_bin!("claude-backup"));
-    command.env_clear().env("HOME", home).current_dir(home).args(arguments);
+    command.env_clear().envs(clock::variables()).env("HOME", home);
+    command.current_dir(home).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

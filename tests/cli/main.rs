@@ -10,6 +10,7 @@
 
 mod adopt;
 mod alarm;
+mod clock;
 mod config;
 mod crash;
 mod crash_remote;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 
+use crate::clock;
 use crate::sandbox::{Sandbox, conversation};
 
 const ALPHA: &str = "11111111-1111-4111-8111-111111111111";
@@ -27,7 +28,8 @@ fn saved() -> Sandbox {
 /// The program at a terminal of its own.
 fn at_a_terminal(sandbox: &Sandbox, arguments: &[&str]) -> PtySession {
     let mut command = Command::new(env!("CARGO_BIN_EXE_claude-backup"));
-    command.env_clear().env("HOME", sandbox.home("")).env("TERM", "xterm").env("NO_COLOR", "1");
+    command.env_clear().envs(clock::variables());
+    command.env("HOME", sandbox.home("")).env("TERM", "xterm").env("NO_COLOR", "1");
     std::fs::create_dir_all(sandbox.home("here")).unwrap();
     command.current_dir(sandbox.home("here")).args(arguments);
     spawn_command(command, Some(PATIENCE)).unwrap()

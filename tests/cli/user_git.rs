@@ -1,5 +1,6 @@
 //! The user's git settings change nothing of what is stored.
 
+use crate::clock;
 use crate::sandbox::{Sandbox, set_mode};
 
 const ID: &str = "11111111-1111-4111-8111-111111111111";
@@ -56,6 +57,7 @@ fn variables_of_a_surrounding_git_lead_nowhere() {
     assert!(git.unwrap().success());
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_claude-backup"))
         .env_clear()
+        .envs(clock::variables())
         .env("HOME", sandbox.home(""))
         .env("GIT_DIR", work.join(".git"))
         .env("GIT_WORK_TREE", &work)

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use flate2::read::GzDecoder;
 
+use crate::clock;
 use crate::killing::{Seeded, append, contents, lines, process};
 use crate::sandbox::Sandbox;
 use crate::shim::{Fault, Record, library};
@@ -98,7 +99,7 @@ impl Home {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = process(&self.sandbox.home(""), arguments);
         if self.days != 0 {
-            command.env("LD_PRELOAD", library().unwrap());
+            command.env("LD_PRELOAD", clock::preloaded(library().unwrap()));
             command.env("FAULTS_CLOCK", (self.days * 86_400).to_string());
         }
         command

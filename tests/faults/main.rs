@@ -10,6 +10,8 @@
     reason = "what breaks things is a small library of its own"
 )]
 
+#[path = "../cli/clock.rs"]
+mod clock;
 mod disk;
 mod failing;
 mod home;

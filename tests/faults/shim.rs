@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::needs;
+use crate::{clock, needs};
 
 /// What goes wrong at which call.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,8 @@ impl Record {
     /// Puts the shim below a command, for everything in this folder.
     pub fn watch(&self, command: &mut Command, below: &Path, fault: Fault) {
         let below = below.to_str().unwrap().trim_end_matches('/');
-        command.env("LD_PRELOAD", library().unwrap()).env("FAULTS_BELOW", below);
+        command.env("LD_PRELOAD", clock::preloaded(library().unwrap()));
+        command.env("FAULTS_BELOW", below);
         command.env("FAULTS_LOG", self.log()).env("FAULTS_KEPT", self.folder.path().join("kept"));
         command.env("FAULTS_DO", fault.action).env("FAULTS_AT", fault.at.to_string());
         if !fault.kinds.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::clock;
 use crate::home::{Home, Ran};
 use crate::killing::{append, lines};
 use crate::mounted::SmallDisk;
@@ -53,7 +54,8 @@ fn a_limit_on_the_size_of_files_is_told_and_heals() {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let program = home.command(&["sync"]);
         let mut shell = Command::new("sh");
-        shell.env_clear().env("HOME", home.sandbox.home("")).args(["-c", &script, "sh"]);
+        shell.env_clear().envs(clock::variables());
+        shell.env("HOME", home.sandbox.home("")).args(["-c", &script, "sh"]);
         let ran = Ran::of(shell.arg(program.get_program()).args(program.get_args()));
         assert_told(&ran);
         assert_ne!(ran.code, Some(0), "{blocks} blocks are too few");

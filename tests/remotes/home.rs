@@ -11,6 +11,7 @@ use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::clock;
 use crate::needs;
 use crate::sandbox::{conversation, set_mode};
 
@@ -208,6 +209,7 @@ impl Machine {
         let mut command = std::process::Command::new(cargo_bin!("claude-backup"));
         command
             .env_clear()
+            .envs(clock::variables())
             .env("HOME", self.home(""))
             .env("PATH", self.path())
             .envs(&self.variables)

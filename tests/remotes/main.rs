@@ -35,6 +35,8 @@ macro_rules! scenarios {
 
 mod bare;
 mod by_path;
+#[path = "../cli/clock.rs"]
+mod clock;
 mod cut_off;
 mod from_the_old_tool;
 mod gh;
