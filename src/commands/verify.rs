@@ -57,14 +57,20 @@ impl VerifyArgs {
         let stored = copy.as_ref().unwrap_or(&repository);
         let subject = Subject { stored, own: &repository, roots: &roots };
         let look = || verify::verify(&subject, self.depth(), share, &*progress);
+        let repair = |found: &Found, elsewhere: &Elsewhere| {
+            let _lock = repository.lock_as_it_is("verify --repair")?;
+            verify::repair(&subject, found, &look, elsewhere, &*progress)
+        };
         let mut found = look()?;
         let mut repaired = Vec::new();
         if self.repair && !found.problems.is_empty() {
-            let _lock = repository.lock_as_it_is("verify --repair")?;
-            let has_copy = || backend::has_copy(&repository);
-            let mut elsewhere = Elsewhere::new(|| has_copy()?.then(clone).transpose());
-            (found, repaired) =
-                verify::repair(&subject, &found, &look, &mut elsewhere, &*progress)?;
+            (found, repaired) = repair(&found, &Elsewhere::Absent)?;
+        }
+        // The lock is free while the remote is asked for the rest.
+        if self.repair && !found.problems.is_empty() && backend::has_copy(&repository)? {
+            let (rest, more) = repair(&found, &Elsewhere::of(clone()))?;
+            found = rest;
+            repaired.extend(more);
         }
         drop(progress);
         context.warn_of(&repository);

@@ -1,57 +1,45 @@
-//! The copy elsewhere, asked only when it is needed, and once.
+//! The remote's copy, as far as a repair knows it.
 
 use anyhow::Result;
 
 use crate::error::one_line;
 use crate::repository::Repository;
 
-/// Gets a fresh clone of the copy elsewhere; nothing where there is no such copy.
-type Get<'a> = Box<dyn Fn() -> Result<Option<Repository>> + 'a>;
-
-/// The copy elsewhere.
-pub struct Elsewhere<'a> {
-    get: Get<'a>,
-    state: State,
-}
-
-/// What is known of it.
-enum State {
-    NotAsked,
-    None,
+/// The remote's copy. A repair holds the backup's lock, so it is cloned before one that needs it.
+pub enum Elsewhere {
+    /// There is none, or nothing of it is needed so far.
+    Absent,
+    /// It could not be cloned.
     Unreachable(String),
-    Here(Box<Repository>),
+    /// A fresh clone.
+    Cloned(Box<Repository>),
 }
 
-impl<'a> Elsewhere<'a> {
-    /// A copy that `get` clones.
+impl Elsewhere {
+    /// What came of an attempt to clone it.
     #[must_use]
-    pub fn new(get: impl Fn() -> Result<Option<Repository>> + 'a) -> Self {
-        Self { get: Box::new(get), state: State::NotAsked }
+    pub fn of(cloned: Result<Repository>) -> Self {
+        match cloned {
+            Ok(clone) => Self::Cloned(Box::new(clone)),
+            Err(error) => Self::Unreachable(one_line(&error)),
+        }
     }
 
-    /// The clone; nothing where there is none, or it cannot be reached.
-    pub(super) fn clone(&mut self) -> Option<&Repository> {
-        if matches!(self.state, State::NotAsked) {
-            self.state = match (self.get)() {
-                Ok(Some(repository)) => State::Here(Box::new(repository)),
-                Ok(None) => State::None,
-                Err(error) => State::Unreachable(one_line(&error)),
-            };
-        }
-        match &self.state {
-            State::Here(repository) => Some(repository),
-            _ => None,
+    pub(super) fn clone(&self) -> Option<&Repository> {
+        match self {
+            Self::Cloned(repository) => Some(repository),
+            Self::Absent | Self::Unreachable(_) => None,
         }
     }
 
     /// In words for what nobody has.
     pub(super) fn verdict(&self) -> String {
-        match &self.state {
-            State::Here(_) => "neither this machine nor the copy elsewhere has it any more".into(),
-            State::None | State::NotAsked => {
+        match self {
+            Self::Cloned(_) => "neither this machine nor the copy elsewhere has it any more".into(),
+            Self::Absent => {
                 "nothing on this machine has it any more, and there is no copy elsewhere".into()
             }
-            State::Unreachable(error) => format!(
+            Self::Unreachable(error) => format!(
                 "nothing on this machine has it any more, and the copy elsewhere could not be \
                  asked ({error}): run it again when it can be"
             ),

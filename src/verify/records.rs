@@ -27,7 +27,7 @@ use crate::vault::{
 pub(super) fn mend(
     repository: &Repository,
     roots: &Roots,
-    elsewhere: &mut Elsewhere<'_>,
+    elsewhere: &Elsewhere,
     progress: &dyn Progress,
 ) -> Result<Vec<Repaired>> {
     let vault = &repository.vault;
@@ -105,7 +105,7 @@ impl<'a> Round<'a> {
     }
 
     /// True where the copy elsewhere has something of it.
-    fn take_elsewhere(&mut self, elsewhere: &mut Elsewhere<'_>) -> Result<bool> {
+    fn take_elsewhere(&mut self, elsewhere: &Elsewhere) -> Result<bool> {
         if self.lacking.is_empty() {
             return Ok(false);
         }

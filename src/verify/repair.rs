@@ -49,7 +49,7 @@ pub fn repair(
     subject: &Subject<'_>,
     before: &Found,
     look: &dyn Fn() -> Result<Found>,
-    elsewhere: &mut Elsewhere<'_>,
+    elsewhere: &Elsewhere,
     progress: &dyn Progress,
 ) -> Result<(Found, Vec<Repaired>)> {
     let repository = subject.own;

@@ -9,12 +9,14 @@ use crate::bare::Bare;
 use crate::home::{Machine, Ran, Transport};
 use crate::http::HttpServer;
 use crate::life::{live_on, push_state};
+use crate::plain_git;
 
 with_both_transports!(
     a_second_sync_saves_and_the_first_pushes_it_too,
     what_is_saved_during_a_fetch_goes_on_top_of_what_was_fetched,
     what_must_talk_to_the_remote_is_told_who_does,
     a_first_backup_does_not_hold_up_a_sync,
+    a_repair_that_asks_the_remote_does_not_hold_up_a_sync,
     a_killed_push_leaves_the_remote_free,
     of_many_runs_at_once_none_leaves_a_commit_behind,
 );
@@ -143,6 +145,42 @@ fn a_first_backup_does_not_hold_up_a_sync(transport: Transport) {
         assert_eq!(push_state(&first["sync"]), "pushed");
     });
     assert_all_is_pushed(&machine, server.bare());
+}
+
+fn a_repair_that_asks_the_remote_does_not_hold_up_a_sync(transport: Transport) {
+    let Some(server) = HttpServer::open() else { return };
+    let machine = begun(transport, &server);
+    machine.write(".claude/CLAUDE.md", "Be kind.\n").sync();
+    let lost = machine.git(&["rev-parse", "HEAD~1"]);
+    lose(&machine, lost.trim());
+    server.hold("/git-upload-pack");
+    thread::scope(|scope| {
+        let repair = scope.spawn(|| machine.run(&["verify", "--repair", "--json"]));
+        server.wait_for_a_held_request();
+        write_more(&machine, "second");
+        machine.json(&["sync", "--no-push"]);
+        server.well();
+        let repaired = repair.join().unwrap().document(0);
+        assert_eq!(repaired["repaired"][0]["from"], "remote", "{repaired:#}");
+    });
+    machine.sync();
+    assert_all_is_pushed(&machine, server.bare());
+}
+
+/// Takes an object out of git, whose others stay.
+fn lose(machine: &Machine, object: &str) {
+    let (objects, aside) = (machine.backup(".git/objects"), machine.home("packs"));
+    std::fs::rename(objects.join("pack"), &aside).unwrap();
+    std::fs::create_dir(objects.join("pack")).unwrap();
+    for file in std::fs::read_dir(&aside).unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|end| end == "pack") {
+            let mut git = plain_git::command(&machine.backup(""));
+            git.args(["unpack-objects", "-q"]).stdin(std::fs::File::open(file).unwrap());
+            plain_git::succeeded(&mut git);
+        }
+    }
+    let (folder, file) = object.split_at(2);
+    std::fs::remove_file(objects.join(folder).join(file)).unwrap();
 }
 
 fn a_killed_push_leaves_the_remote_free(transport: Transport) {
