@@ -2,6 +2,7 @@
 
 mod long_runs;
 mod push;
+mod unique;
 
 use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
@@ -25,6 +26,7 @@ use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
 use crate::verify::Receipts;
 
 pub use self::push::{Copy, CopyState};
+pub use self::unique::OnlyInBackup;
 
 /// Claude Code's own retention, where the settings name none.
 const DEFAULT_CLEANUP_DAYS: i64 = 30;

@@ -10,7 +10,7 @@ use super::layout::MACHINES;
 use super::manifest::Manifest;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
-use crate::fs::read_if_exists;
+use crate::fs::{is_missing, read_if_exists};
 use crate::source::Roots;
 use crate::vault::Vault;
 
@@ -33,6 +33,33 @@ pub fn own_paths(root: &Path) -> Vec<PathBuf> {
 pub fn home_around<'a>(root: &Path, roots: &'a Roots) -> Option<&'a Path> {
     let root = resolved(root);
     roots.all().iter().map(PathBuf::as_path).find(|home| lies_in(&root, &resolved(home)))
+}
+
+/// Deletes a backup, and the folder that a link in its place leads to. Of a folder that lies in a Claude
+/// home or around it, only what is the backup's own.
+///
+/// # Errors
+/// Where something cannot be deleted.
+pub fn delete(root: &Path, roots: &Roots, env: &Env) -> Result<()> {
+    let real = resolved(root);
+    let is_around = |home: &Path| lies_in(&resolved(home), &real);
+    let has_others = roots.all().iter().any(|home| is_around(home)) || is_around(&env.home);
+    if has_others || home_around(root, roots).is_some() {
+        for own in own_paths(root) {
+            match fs_err::symlink_metadata(&own) {
+                Ok(found) if found.is_dir() => fs_err::remove_dir_all(own)?,
+                Ok(_) => fs_err::remove_file(own)?,
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        return Ok(());
+    }
+    fs_err::remove_dir_all(&real)?;
+    if root.is_symlink() {
+        fs_err::remove_file(root)?;
+    }
+    Ok(())
 }
 
 /// Refuses a folder in which no new backup may be made. Nothing is created.

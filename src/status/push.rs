@@ -59,7 +59,8 @@ impl Copy {
     }
 }
 
-fn owed(repository: &Repository) -> Result<u64> {
+/// Commits that the remote lacks, as far as is known here.
+pub(super) fn owed(repository: &Repository) -> Result<u64> {
     let vault = &repository.vault;
     let Some(head) = vault.head()? else { return Ok(0) };
     match vault.reference(SEEN)? {
