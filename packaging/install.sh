@@ -3,7 +3,8 @@
 #
 #   CLAUDE_BACKUP_BIN      the folder for the program, instead of ~/.local/bin
 #   CLAUDE_BACKUP_VERSION  the version, instead of the one that this script came with
-#   CLAUDE_BACKUP_URL      where the releases are, instead of where this script came from
+#   CLAUDE_BACKUP_URL      where the releases are, instead of where this script came from: https only
+#   CLAUDE_BACKUP_ALLOW_HTTP=1  takes plain http too, from this machine alone (127.0.0.1, [::1], localhost)
 #
 # Nothing runs before the last line is read, so a download that was cut short does nothing.
 set -eu
@@ -12,7 +13,11 @@ main() {
     version=${CLAUDE_BACKUP_VERSION:-@VERSION@}
     releases=${CLAUDE_BACKUP_URL:-@RELEASES@}
     case $releases in
-    http*) ;;
+    https://*) protocols='=https' ;;
+    http://*)
+        is_allowed_http "${releases#http://}" || fail "$releases is not https: whoever is on the line could replace the program"
+        protocols='=http,https'
+        ;;
     *) fail "this is the template of a release's install.sh; take the one on a release page, or set CLAUDE_BACKUP_URL and CLAUDE_BACKUP_VERSION" ;;
     esac
     bin=${CLAUDE_BACKUP_BIN:-${HOME:?is not set}/.local/bin}
@@ -55,13 +60,50 @@ target() {
     echo "$processor-$system"
 }
 
+# Where a host leads on to its storage, it must not lead out of https.
 download() {
     if has curl; then
-        # Where a host leads on to its storage, it must not lead out of https.
-        curl -fsSL --retry 2 --proto-redir '=https' -o "$2" "$1" || fail "could not download $1"
+        curl -fsSL --retry 2 --proto "$protocols" --proto-redir '=https' --tlsv1.2 -o "$2" "$1" ||
+            fail "could not download $1"
     else
-        wget -q -O "$2" "$1" || fail "could not download $1"
+        # Others do not check certificates, or follow any redirect.
+        case $(wget --version 2>/dev/null) in
+        'GNU Wget'*) ;;
+        *) fail "this needs curl or GNU wget" ;;
+        esac
+        follow "$1" "$2" || fail "could not download $1"
     fi
+}
+
+# wget alone would follow a redirect to plain http.
+follow() {
+    address=$1
+    for _ in 1 2 3 4 5; do
+        if wget -q -S --max-redirect=0 --secure-protocol=TLSv1_2 -O "$2" "$address" 2>"$work/headers"; then
+            return
+        fi
+        address=$(sed -n 's/^ *[Ll][Oo][Cc][Aa][Tt][Ii][Oo][Nn]: *\([^[:space:]]*\).*/\1/p' "$work/headers" | sed -n '$p')
+        case $address in
+        https://*) ;;
+        '') return 1 ;;
+        *) fail "$1 leads to $address, which is not https" ;;
+        esac
+    done
+    return 1
+}
+
+# True for an address on this machine, without its http://, where that was asked for.
+is_allowed_http() {
+    [ "${CLAUDE_BACKUP_ALLOW_HTTP:-}" = 1 ] || return 1
+    place=${1%%[/?#]*}
+    case $place in
+    *[!0-9A-Za-z.:\[\]-]*) return 1 ;;
+    '[::1]' | '[::1]:'*) return 0 ;;
+    esac
+    case ${place%%:*} in
+    127.0.0.1 | localhost) return 0 ;;
+    *) return 1 ;;
+    esac
 }
 
 # Before anything is unpacked: the bytes are those that the release names.

@@ -176,6 +176,23 @@ fn every_test_in_the_page_on_faults_exists() {
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
 }
 
+#[test]
+fn workflows_pin_each_action_by_its_commit() {
+    let mut used = 0;
+    for entry in std::fs::read_dir(root().join(".github/workflows")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let actions = text.lines().filter_map(|line| line.split_once("uses: ")).map(|(_, it)| it);
+        for action in actions.filter(|action| !action.starts_with("./")) {
+            let (_, version) = action.split_once('@').unwrap();
+            let (commit, tag) = version.split_once(" # v").unwrap_or((version, ""));
+            let is_commit = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_commit && !tag.is_empty(), "{action}");
+            used += 1;
+        }
+    }
+    assert!(used > 5, "the workflows are read as they are written");
+}
+
 fn papers() -> Vec<String> {
     let mut papers = vec!["README.md".to_owned(), "skills/backup/SKILL.md".to_owned()];
     for entry in std::fs::read_dir(root().join("docs")).unwrap() {

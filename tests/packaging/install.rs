@@ -31,7 +31,8 @@ impl Story {
     fn install_by(&self, shell: &[PathBuf], machine: &Machine, more: &[(&str, &str)]) -> Output {
         let mut command = machine.command(&shell[0]);
         command.args(&shell[1..]).arg(self.release.path("install.sh"));
-        command.env("CLAUDE_BACKUP_URL", &self.server.url).envs(more.iter().copied());
+        command.env("CLAUDE_BACKUP_URL", &self.server.url).env("CLAUDE_BACKUP_ALLOW_HTTP", "1");
+        command.envs(more.iter().copied());
         command.output().unwrap()
     }
 }
@@ -255,4 +256,65 @@ fn the_template_says_that_it_is_one() {
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/install.sh");
     let output = machine.command(&sh()[0]).arg(template).output().unwrap();
     assert_refused(&output, &machine, "take the one on a release page");
+}
+
+#[test]
+fn plain_http_is_refused_unless_it_is_asked_for() {
+    let Some(story) = Story::new() else { return };
+    for shell in shells() {
+        for wish in ["", "0", "yes"] {
+            let machine = usual();
+            let wish = [("CLAUDE_BACKUP_ALLOW_HTTP", wish)];
+            assert_refused(&story.install_by(&shell, &machine, &wish), &machine, "is not https");
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_never_taken_from_another_machine() {
+    let Some(story) = Story::new() else { return };
+    for shell in shells() {
+        for place in [
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "127.0.0.1@example.org",
+            "127.0.0.1:80@example.org",
+            "127.0.0.1\\@example.org",
+            "127.0.0.2",
+            "[::1].example.org",
+            "[::1]@example.org",
+            "example.org?127.0.0.1",
+            "",
+        ] {
+            let machine = usual();
+            let address = format!("http://{place}/releases");
+            let wish = [("CLAUDE_BACKUP_URL", address.as_str())];
+            assert_refused(&story.install_by(&shell, &machine, &wish), &machine, "is not https");
+        }
+    }
+}
+
+#[test]
+fn a_redirect_to_plain_http_is_not_followed() {
+    let Some(story) = Story::new() else { return };
+    let redirecting = Server::redirecting_to(&story.server.url);
+    for downloader in ["curl", "wget"] {
+        let machine = machine(&[downloader, "sha256sum", "shasum"]);
+        if machine.tool(downloader).exists() {
+            let wish = [("CLAUDE_BACKUP_URL", redirecting.url.as_str())];
+            let output = story.install_by(&sh(), &machine, &wish);
+            let words =
+                if downloader == "curl" { "could not download" } else { "which is not https" };
+            assert_refused(&output, &machine, words);
+        }
+    }
+}
+
+#[test]
+fn a_wget_that_checks_no_certificates_is_not_used() {
+    let Some(story) = Story::new() else { return };
+    let wget = "echo 'wget: unrecognized option: version' >&2; exit 1";
+    let machine = machine(&["sha256sum", "shasum"]).adding("wget", wget);
+    assert_refused(&story.install(&sh(), &machine), &machine, "this needs curl or GNU wget");
 }

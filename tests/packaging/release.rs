@@ -104,13 +104,38 @@ impl Server {
     pub fn of(folder: &Path) -> Self {
         let mut command = Command::new("python3");
         command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]);
-        command.arg(folder).stderr(std::process::Stdio::null());
+        command.arg(folder);
+        Self::start(command)
+    }
+
+    /// Sends everybody to the same file of another server.
+    pub fn redirecting_to(url: &str) -> Self {
+        let mut command = Command::new("python3");
+        command.args(["-u", "-c", REDIRECT, url]);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        command.stderr(std::process::Stdio::null());
         let ready = Running::start(&mut command, |line| line.starts_with("Serving"));
         let (running, line) = ready.expect("the server runs");
         let port = line.split(" port ").nth(1).unwrap().split(' ').next().unwrap();
         Self { url: format!("http://127.0.0.1:{port}"), _running: running }
     }
 }
+
+/// A server that says where it is like python's own.
+const REDIRECT: &str = r#"
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(302)
+        self.send_header("Location", sys.argv[1] + self.path)
+        self.end_headers()
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print("Serving HTTP on 127.0.0.1 port", server.server_port, "now")
+server.serve_forever()
+"#;
 
 /// One of the scripts in `packaging/`.
 pub fn script(name: &str) -> Command {
