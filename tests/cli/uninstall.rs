@@ -156,13 +156,9 @@ fn a_backup_among_sessions_takes_none_of_them_along() {
 #[test]
 fn nothing_is_removed_while_another_run_is_at_work() {
     let sandbox = scheduled();
-    let owner = claude_backup::repository::lock::Owner {
-        pid: 1,
-        since: sandbox.env().now(),
-        doing: "sync".into(),
-    };
-    let folder = sandbox.backup(".git/claude-backup");
-    let held = claude_backup::repository::lock::Lock::take(&folder, &owner).unwrap();
+    let repository =
+        claude_backup::repository::Repository::open(&sandbox.backup(""), &sandbox.env()).unwrap();
+    let held = repository.lock("sync").unwrap();
     let ran = sandbox.run(&["uninstall", "--delete-data", "--yes", "--json"]);
     assert_eq!(ran.fails(11).json_error()["code"], "locked");
     assert!(sandbox.home(TIMER).exists() && sandbox.backup("manifest.json").exists());
