@@ -42,7 +42,7 @@ pub const TARGETS: &[Target] = &[
     target("settings", 2, vault::fuzzing::settings),
     target("addresses", 100, vault::fuzzing::addresses),
     target("remote_words", 100, vault::fuzzing::remote_words),
-    target("ssh_settings", 50, vault::fuzzing::ssh_settings),
+    target("ssh_addresses", 50, vault::fuzzing::ssh_addresses),
 ];
 
 /// Tries one reader, by name, on these bytes.

@@ -269,7 +269,8 @@ fn listen(child: &mut Child) -> Receiver<(Stream, Vec<u8>)> {
     receiver
 }
 
-fn pass_on(
+/// Reads a pipe on a thread of its own and passes on what comes, until either side ends.
+pub fn pass_on(
     mut pipe: impl Read + Send + 'static,
     stream: Stream,
     sender: SyncSender<(Stream, Vec<u8>)>,

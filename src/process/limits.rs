@@ -72,13 +72,14 @@ pub struct Pulse {
     since: Instant,
     bytes: u64,
     patience: u32,
+    paused: Option<Instant>,
 }
 
 impl Pulse {
     /// Starts now.
     #[must_use]
     pub fn new(limit: Duration) -> Self {
-        Self { limit, since: Instant::now(), bytes: 0, patience: 1 }
+        Self { limit, since: Instant::now(), bytes: 0, patience: 1, paused: None }
     }
 
     /// Counts raw bytes; they are progress once they come at [`LEAST_RATE`].
@@ -92,6 +93,18 @@ impl Pulse {
     /// Notes progress.
     pub fn step(&mut self) {
         (self.since, self.bytes) = (Instant::now(), 0);
+    }
+
+    /// Nobody is waited for from now on.
+    pub fn pause(&mut self) {
+        self.paused = Some(Instant::now());
+    }
+
+    /// Somebody is waited for again; the time between does not count.
+    pub fn resume(&mut self) {
+        if let Some(paused) = self.paused.take() {
+            self.since += paused.elapsed();
+        }
     }
 
     /// Lets so many times the limit pass from now on.

@@ -13,7 +13,7 @@ use super::pack_list::{self, Keep};
 use super::{TreeEdits, Vault, pack_index, tree};
 use crate::path_rules::check_path;
 
-pub(crate) use super::transport::fuzzing::{addresses, remote_words, ssh_settings};
+pub(crate) use super::transport::fuzzing::{addresses, remote_words, ssh_addresses};
 
 /// More bytes than a small file is worth.
 const ENOUGH: usize = 8 << 20;

@@ -6,6 +6,7 @@ use super::Vault;
 use super::object_id::ObjectId;
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
+use crate::process::Group;
 use crate::progress::Progress;
 
 mod address;
@@ -18,6 +19,8 @@ mod libgit2;
 mod place;
 mod preflight;
 mod reason;
+mod url_match;
+mod user_settings;
 
 pub use address::Address;
 pub use explain::refused;
@@ -124,7 +127,7 @@ impl Vault {
         env: &'a Env,
     ) -> Result<Box<dyn Transport + 'a>> {
         let limits = self.time_limits(env)?;
-        let libgit2 = || Box::new(Libgit2::new(self, env));
+        let libgit2 = || Box::new(Libgit2::new(self, env, limits));
         Ok(match choice {
             Choice::Libgit2 => libgit2(),
             Choice::Git => Box::new(GitProgram::find(self, env, limits)?),
@@ -175,6 +178,16 @@ pub trait Transport {
         reference: &str,
         progress: &dyn Progress,
     ) -> Result<Sent>;
+}
+
+/// What ssh is told where neither the user nor git's settings name a program. Without a terminal
+/// nobody is there to answer it; a server that went away must not hold up a run for long.
+fn ssh_options(env: &Env) -> Vec<&'static str> {
+    let batch = match Group::of(env) {
+        Group::Own => Some("-oBatchMode=yes"),
+        Group::Shared => None,
+    };
+    batch.into_iter().chain(["-oConnectTimeout=30", "-oServerAliveInterval=15"]).collect()
 }
 
 /// The failure to fetch what is not there.

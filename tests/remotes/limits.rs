@@ -80,7 +80,7 @@ fn serve(mut connection: TcpStream, manner: Manner) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                     _ => return,
                 }
-                if connection.write_all(b"0").is_err() {
+                if connection.write_all(b"x").is_err() {
                     return;
                 }
             }
@@ -119,7 +119,7 @@ fn a_silent_http_server_is_given_up(transport: Transport) {
 fn an_http_server_that_drips_is_given_up(transport: Transport) {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\
                 Content-Type: application/x-git-upload-pack-advertisement\r\n\r\n\
-                001e# service=git-upload-pack\n00000";
+                001e# service=git-upload-pack\n0000fff0";
     let server = BadServer::start(Manner::Drips(head));
     is_given_up(&machine_for(transport, &server.url("http")));
 }
@@ -130,7 +130,7 @@ fn a_silent_git_server_is_given_up(transport: Transport) {
 }
 
 fn a_git_server_that_drips_is_given_up(transport: Transport) {
-    let server = BadServer::start(Manner::Drips("ffff"));
+    let server = BadServer::start(Manner::Drips("fff0"));
     is_given_up(&machine_for(transport, &server.url("git")));
 }
 

@@ -17,6 +17,7 @@ with_both_transports!(
     a_remote_that_lets_nothing_be_removed_is_told_of,
     a_repository_that_moved_is_found,
     what_is_appended_is_sent_without_the_rest,
+    a_proxy_is_asked,
 );
 
 scenarios!(a_password_is_no_argument_of_git, a_proxy_is_asked,);
@@ -194,10 +195,9 @@ fn a_password_is_no_argument_of_git() {
     assert!(calls.contains("push") && !calls.contains("sesame"), "{calls}");
 }
 
-/// libgit2 asks proxies for https only.
-fn a_proxy_is_asked() {
+fn a_proxy_is_asked(transport: Transport) {
     let Some(server) = HttpServer::open() else { return };
-    let machine = Machine::new(Transport::Git).variable("http_proxy", server.place(""));
+    let machine = Machine::new(transport).variable("http_proxy", server.place(""));
     live_on(&machine, "anna");
     machine.init("http://backups.invalid/backup.git", "anna");
     assert!(server.requests().iter().all(|request| request["proxied"] == true));

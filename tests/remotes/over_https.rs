@@ -9,6 +9,8 @@ with_both_transports!(
     an_unknown_certificate_is_refused_with_the_way_out,
     a_user_who_trusts_any_certificate,
     a_proxy_leads_there,
+    a_certificate_that_git_was_told_of,
+    a_certificate_for_another_name_is_refused,
 );
 
 scenarios!(git_follows_its_own_setting_for_certificates,);
@@ -40,6 +42,16 @@ fn an_unknown_certificate_is_refused_with_the_way_out(transport: Transport) {
     assert_eq!(server.bare().tip(), machine.git(&["rev-parse", "HEAD"]).trim());
 }
 
+fn a_certificate_for_another_name_is_refused(transport: Transport) {
+    let Some(server) = HttpServer::start(&WANTS) else { return };
+    let machine = Machine::new(transport).variable("SSL_CERT_FILE", server.certificate().file());
+    live_on(&machine, "anna");
+    machine.init_here();
+    let url = server.url_with("tom:sesame").replace("127.0.0.1", "127.0.0.2");
+    let error = machine.error(&["backend", "set", "git", "--remote", &url]);
+    assert!(tells(&error["error"], &["certificate"]), "{error}");
+}
+
 fn a_user_who_trusts_any_certificate(transport: Transport) {
     let Some(server) = HttpServer::start(&WANTS) else { return };
     let machine = Machine::new(transport);
@@ -49,9 +61,9 @@ fn a_user_who_trusts_any_certificate(transport: Transport) {
     assert_eq!(server.bare().tip(), machine.git(&["rev-parse", "HEAD"]).trim());
 }
 
-fn git_follows_its_own_setting_for_certificates() {
+fn a_certificate_that_git_was_told_of(transport: Transport) {
     let Some(server) = HttpServer::start(&WANTS) else { return };
-    let machine = Machine::new(Transport::Git);
+    let machine = Machine::new(transport);
     let file = server.certificate().file();
     machine.git_setting("http.sslCAInfo", file.to_str().unwrap());
     live_on(&machine, "anna");

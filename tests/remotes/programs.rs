@@ -1,5 +1,7 @@
 //! Programs that a run starts: never those of a folder that somebody else may have filled.
 
+use std::path::Path;
+
 use crate::bare::Bare;
 use crate::home::{Machine, Transport, tells};
 use crate::http::{HttpServer, Wants};
@@ -13,12 +15,11 @@ with_both_transports!(
 );
 
 /// Puts programs of the usual names into a folder; each would leave a file.
-fn plant(machine: &Machine, folder: &str) {
+fn plant(machine: &Machine, folder: &Path) {
     for name in ["git", "ssh", "sh", "git-receive-pack", "env"] {
         let ran = machine.home("ran");
-        machine
-            .write(format!("{folder}/{name}"), format!("#!/bin/sh\ntouch '{}'\n", ran.display()));
-        set_mode(&machine.home(folder).join(name), 0o755);
+        machine.write(folder.join(name), format!("#!/bin/sh\ntouch '{}'\n", ran.display()));
+        set_mode(&folder.join(name), 0o755);
     }
 }
 
@@ -32,8 +33,8 @@ fn programs_of_the_working_directory_and_of_the_backup_are_not_started(transport
     live_on(&machine, "anna");
     machine.init(&server.url(), "anna");
     // The tests' home is the working directory.
-    plant(&machine, "");
-    plant(&machine, ".claude-backup/tools");
+    plant(&machine, &machine.home(""));
+    plant(&machine, &machine.backup("tools"));
     let usual = machine.path();
     let tools = machine.backup("tools").display().to_string();
     let machine = machine.variable("PATH", format!(".::tools:{tools}:{usual}"));

@@ -224,7 +224,7 @@ fn has_odd_port(url: &str) -> bool {
 }
 
 /// A text with its `%xx` replaced by what they stand for.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

@@ -147,6 +147,12 @@ const FAILURES: &[Meaning] = &[
         hint: "{login}",
     },
     Meaning {
+        words: &["error: 301", "error: 302", "error: 303", "error: 307", "error: 308"],
+        kind: ErrorKind::Unreachable,
+        message: "`{remote}` redirects to another address, which is not followed with a login",
+        hint: "find the new address in a browser, and set it: `claude-backup backend set git --remote URL`",
+    },
+    Meaning {
         words: &["error: 403", "status code: 403", "denied to", "not allowed"],
         kind: ErrorKind::Unauthorized,
         message: "this user may not do that at `{remote}`",
@@ -214,6 +220,8 @@ const BREAKS: &[Meaning] = &[
             "unexpected EOF",
             "transfer closed",
             "unexpected disconnect",
+            "before message",
+            "error sending request",
             "Could not read from remote",
             "kex_exchange",
         ],

@@ -5,7 +5,7 @@ use super::explain;
 use super::place;
 
 pub(crate) use super::git_program::fuzzing::answers;
-pub(crate) use super::libgit2::fuzzing::ssh_settings;
+pub(crate) use super::libgit2::ssh_addresses;
 
 /// Any text as an address: no secret of it is shown, and what is shown is an address too.
 pub(crate) fn addresses(bytes: &[u8]) {

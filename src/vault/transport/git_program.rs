@@ -9,11 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use self::child::Answer;
-use self::user_settings::{Direction, UserSettings};
 use self::version::Version;
 use super::folder::{self, Hooks};
 use super::place::{self, Place};
-use super::{Address, References, Sent, Transport, explain};
+use super::user_settings::{Direction, UserSettings};
+use super::{Address, References, Sent, Transport, explain, ssh_options};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
 use crate::process::{Group, Programs, TimeLimits, Watch};
@@ -25,7 +25,6 @@ mod child;
 pub(super) mod fuzzing;
 mod report;
 mod surroundings;
-mod user_settings;
 mod version;
 
 pub(super) use version::OLDEST;
@@ -145,10 +144,10 @@ impl<'a> GitProgram<'a> {
     }
 
     /// The ssh program to name, where the user names none.
-    fn ssh_command(&self) -> Result<Option<&'static str>> {
+    fn ssh_command(&self) -> Result<Option<String>> {
         let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|n| self.env.variable(n).is_some());
         let is_named = named || self.user_settings()?.has("core", "sshcommand");
-        Ok((!is_named).then(|| surroundings::ssh(self.env)))
+        Ok((!is_named).then(|| format!("ssh {}", ssh_options(self.env).join(" "))))
     }
 
     /// What `SSL_CERT_FILE` names; not every build of git looks there by itself. What git itself

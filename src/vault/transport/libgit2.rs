@@ -1,34 +1,56 @@
 //! Speaking to remotes by way of libgit2, which is built in.
 
-use anyhow::{Context, Result};
-use git2::{Direction, ErrorCode, FetchOptions, ProxyOptions, PushOptions, RemoteConnection};
+use std::sync::Arc;
 
+use anyhow::{Context, Result};
+use git2::{Direction, ErrorCode, FetchOptions, PushOptions, RemoteConnection};
+
+use self::conversation::Conversation;
 use self::talk::Talk;
 use super::folder::{self, Hooks};
+use super::user_settings::UserSettings;
 use super::{Address, References, Sent, Transport, explain, lacks, place};
 use crate::env::Env;
-use crate::error::{ErrorKind, Failure};
+use crate::process::{self, TimeLimits};
 use crate::progress::{Progress, Silent};
 use crate::vault::{ObjectId, Vault, open_repository};
 
+mod conversation;
 mod credential_helper;
-mod credentials;
-#[cfg(any(test, fuzzing))]
-pub(super) mod fuzzing;
+mod duplex;
+mod git_daemon;
+mod http;
 mod local;
-mod ssh_address;
-mod ssh_config;
+mod registration;
+mod ssh;
+mod ssh_url;
 mod talk;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use ssh_url::addresses as ssh_addresses;
 
 /// libgit2 and the repository it works for.
 pub(super) struct Libgit2<'a> {
     vault: &'a Vault,
     env: &'a Env,
+    limits: TimeLimits,
 }
 
 impl<'a> Libgit2<'a> {
-    pub(super) fn new(vault: &'a Vault, env: &'a Env) -> Self {
-        Self { vault, env }
+    pub(super) fn new(vault: &'a Vault, env: &'a Env, limits: TimeLimits) -> Self {
+        Self { vault, env, limits }
+    }
+
+    fn conversation(
+        &self,
+        repository: &git2::Repository,
+        remote: &Address,
+    ) -> Result<Arc<Conversation>> {
+        let settings = repository.config().and_then(|mut config| config.snapshot());
+        let settings = settings.and_then(|settings| UserSettings::of(&settings));
+        let settings = settings.context("git's settings cannot be read")?;
+        let root = self.vault.root().to_owned();
+        Ok(Conversation::new(self.env, root, settings, self.limits, remote))
     }
 
     /// A repository of our own: a transfer may take long, and others want to read meanwhile.
@@ -47,15 +69,20 @@ impl<'a> Libgit2<'a> {
     ) -> Result<Result<T, git2::Error>> {
         let repository = self.repository()?;
         let url = self.effective_url(&repository, remote, direction)?;
-        let url = ssh_address::without_alias(&url, remote, self.env)?;
-        let ssh = url.host;
-        let talk = Talk::new(self.env, repository.config().ok(), ssh, progress);
+        registration::ensure_registered().context("libgit2 takes no transports")?;
+        let conversation = self.conversation(&repository, remote)?;
+        let talk = Talk::new(Arc::clone(&conversation), progress);
+        if !talk.goes_on() {
+            return Err(process::interrupted(&format!("the remote `{remote}`")));
+        }
+        let _entered = conversation.enter();
         let mut named = repository
-            .remote_anonymous(&url.url)
+            .remote_anonymous(&url)
             .map_err(|error| explain::failure(remote, error.message()))?;
-        let connected = named.connect_auth(direction, Some(talk.callbacks()), Some(proxy()));
+        let connected = named.connect_auth(direction, Some(talk.callbacks()), None);
         let mut connection =
             connected.map_err(|error| self.failure(remote, direction, &error, &talk))?;
+        conversation.finish_listing();
         let worked = work(&mut connection, &talk);
         talk.finish();
         match worked {
@@ -100,7 +127,7 @@ impl<'a> Libgit2<'a> {
         if let Hooks::Run(hooks) = Hooks::for_push(self.vault, remote, &path)? {
             folder::refuse_hooks_without_git(remote, &hooks)?;
         }
-        let talk = Talk::new(self.env, None, None, progress);
+        let talk = Talk::new(self.conversation(&repository, remote)?, progress);
         let sent = local::push(&repository, &path, commit, reference, &talk);
         talk.finish();
         sent.map(Some).map_err(|error| self.failure(remote, Direction::Push, &error, &talk))
@@ -114,22 +141,17 @@ impl<'a> Libgit2<'a> {
         talk: &Talk<'_>,
     ) -> anyhow::Error {
         if talk.is_stopped() || self.env.interrupted() {
-            let message = "stopped while speaking to the remote";
-            return Failure::new(ErrorKind::Interrupted, message).into();
+            return process::interrupted(&format!("the remote `{remote}`"));
         }
-        let said = format!("{}\n{}\n{}", talk.words(), error.message(), talk.remarks());
+        if let Some(failure) = talk.failure() {
+            return failure;
+        }
+        let said = format!("{}\n{}", talk.words(), error.message());
         match direction {
             Direction::Fetch => explain::failure(remote, &said).into(),
             Direction::Push => explain::push_failure(remote, &said).into(),
         }
     }
-}
-
-/// `http.proxy` of the user's settings, else `https_proxy`, `http_proxy` and `no_proxy`.
-fn proxy<'p>() -> ProxyOptions<'p> {
-    let mut options = ProxyOptions::new();
-    options.auto();
-    options
 }
 
 fn listed(connection: &RemoteConnection<'_, '_, '_>) -> Result<References, git2::Error> {
@@ -168,10 +190,7 @@ impl Transport for Libgit2<'_> {
         let found = self.speak(remote, Direction::Fetch, progress, |connection, talk| {
             let Some(commit) = listed(connection)?.get(reference) else { return Ok(None) };
             let mut options = FetchOptions::new();
-            options
-                .remote_callbacks(talk.callbacks())
-                .proxy_options(proxy())
-                .download_tags(git2::AutotagOption::None);
+            options.remote_callbacks(talk.callbacks()).download_tags(git2::AutotagOption::None);
             connection.remote().download(&[reference], Some(&mut options))?;
             Ok(Some(commit))
         })??;
@@ -199,7 +218,7 @@ impl Transport for Libgit2<'_> {
                 return Ok(Sent::Done);
             }
             let mut options = PushOptions::new();
-            options.remote_callbacks(talk.callbacks()).proxy_options(proxy());
+            options.remote_callbacks(talk.callbacks());
             connection.remote().push(&[&refspec], Some(&mut options))?;
             Ok(talk.sent(|words| remote.scrubbed(words)))
         })?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::env::Env;
-use crate::process::{Group, LEAST_RATE, Programs};
+use crate::process::{LEAST_RATE, Programs};
 use crate::vault::transport::address::Login;
 
 /// `GIT_*` variables that say how to reach a remote. All others could lead git to another
@@ -117,15 +117,6 @@ pub(super) fn settings(
         variables.push((LOGIN_PASSWORD.into(), password.into()));
     }
     variables
-}
-
-/// What is asked where neither the user nor git's settings name an ssh program. Without a terminal
-/// nobody is there to answer it; a server that went away must not hold up a run for long.
-pub(super) fn ssh(env: &Env) -> &'static str {
-    match Group::of(env) {
-        Group::Own => "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15",
-        Group::Shared => "ssh -oConnectTimeout=30 -oServerAliveInterval=15",
-    }
 }
 
 /// The first `git` on `PATH` that can be run.

@@ -1,29 +1,18 @@
-//! Git's credential helpers, asked the way git asks them. Nothing else starts them.
-//!
-//! The crate's own way tells a helper no host where that is an IP address, so that it answers with
-//! the password of another, and asks only the last of several.
+//! Git's credential helpers, asked the way git asks them.
 
 use std::path::Path;
 
 use anyhow::Result;
-use git2::Config;
 
 use crate::env::Env;
 use crate::process::{self, Programs, TimeLimits};
+use crate::vault::transport::url_match::UrlParts;
+use crate::vault::transport::user_settings::UserSettings;
 
 /// What runs a helper's words; never one that `PATH` names.
 const SHELL: &str = "/bin/sh";
 /// No answer of a helper is longer.
 const MOST_OUTPUT: usize = 64 * 1024;
-
-/// What a password is wanted for.
-pub(super) struct Query {
-    protocol: String,
-    /// With the port, where it is not the protocol's own.
-    host: String,
-    path: String,
-    user: Option<String>,
-}
 
 /// Who asks, and how long a helper may take.
 pub(super) struct Asker<'a> {
@@ -40,54 +29,17 @@ struct Login {
     is_last: bool,
 }
 
-impl Query {
-    pub(super) fn new(url: &str, user: Option<&str>) -> Option<Self> {
-        let (protocol, rest) = url.split_once("://")?;
-        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let host = place.rsplit('@').next()?;
-        let own_port = if protocol == "https" { ":443" } else { ":80" };
-        Some(Self {
-            protocol: protocol.into(),
-            host: host.strip_suffix(own_port).unwrap_or(host).to_ascii_lowercase(),
-            path: path.into(),
-            user: user.map(str::to_owned),
-        })
+/// What a helper is told.
+fn question(query: &UrlParts, login: &Login, with_path: bool) -> String {
+    let mut text = format!("protocol={}\nhost={}\n", query.protocol, query.host);
+    if with_path {
+        text.push_str(&format!("path={}\n", query.path));
     }
-
-    /// True where a section `credential "<pattern>"` speaks of this.
-    fn fits(&self, pattern: &str) -> bool {
-        let Some((protocol, rest)) = pattern.split_once("://") else { return false };
-        let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, host) = place.rsplit_once('@').map_or((None, place), |(u, h)| (Some(u), h));
-        let own_port = if protocol == "https" { ":443" } else { ":80" };
-        let host = host.strip_suffix(own_port).unwrap_or(host).to_ascii_lowercase();
-        let path = path.trim_end_matches('/');
-        let is_below = path.is_empty()
-            || self.path.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with('/'));
-        protocol == self.protocol
-            && host_fits(&host, &self.host)
-            && is_below
-            && user.is_none_or(|user| self.user.as_deref() == Some(user))
+    if let Some(user) = &login.user {
+        text.push_str(&format!("username={user}\n"));
     }
-
-    fn text(&self, login: &Login, with_path: bool) -> String {
-        let mut text = format!("protocol={}\nhost={}\n", self.protocol, self.host);
-        if with_path {
-            text.push_str(&format!("path={}\n", self.path));
-        }
-        if let Some(user) = &login.user {
-            text.push_str(&format!("username={user}\n"));
-        }
-        text.push('\n');
-        text
-    }
-}
-
-/// Label by label; `*` stands for one.
-fn host_fits(pattern: &str, host: &str) -> bool {
-    let (patterns, labels) = (pattern.split('.'), host.split('.'));
-    patterns.clone().count() == labels.clone().count()
-        && patterns.zip(labels).all(|(pattern, label)| pattern == "*" || pattern == label)
+    text.push('\n');
+    text
 }
 
 /// The first user name and password that the helpers of the user's settings know.
@@ -95,15 +47,20 @@ fn host_fits(pattern: &str, host: &str) -> bool {
 /// # Errors
 /// Kinds `Interrupted` and `TimedOut` where a helper was ended.
 pub(super) fn ask(
-    query: &Query,
-    config: &Config,
+    query: &UrlParts,
+    config: &UserSettings,
     asker: &Asker<'_>,
 ) -> Result<Option<(String, String)>> {
+    let parts = [Some(&query.host), Some(&query.path), query.user.as_ref()];
+    if parts.into_iter().flatten().any(|part| part.contains(char::is_control)) {
+        // A line of its own would ask for the password of another host.
+        return Ok(None);
+    }
     let settings = Settings::read(query, config);
     let user = query.user.clone().or(settings.user.clone());
     let mut login = Login { user, ..Login::default() };
     for helper in &settings.helpers {
-        let text = query.text(&login, settings.with_path);
+        let text = question(query, &login, settings.with_path);
         login.take(&run(helper, &text, asker)?.unwrap_or_default());
         if let (Some(user), Some(password)) = (&login.user, &login.password) {
             return Ok(Some((user.clone(), password.clone())));
@@ -124,14 +81,10 @@ struct Settings {
 
 impl Settings {
     /// What the settings say of this query, in the order git reads them.
-    fn read(query: &Query, config: &Config) -> Self {
+    fn read(query: &UrlParts, config: &UserSettings) -> Self {
         let mut settings = Self::default();
-        let Ok(mut entries) = config.entries(Some("credential\\..*")) else { return settings };
-        while let Some(Ok(entry)) = entries.next() {
-            let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default()) else {
-                continue;
-            };
-            let name = &name["credential.".len()..];
+        for (name, value) in config.iter() {
+            let Some(name) = name.strip_prefix("credential.") else { continue };
             let (pattern, key) = name.rsplit_once('.').map_or((None, name), |(p, k)| (Some(p), k));
             if pattern.is_none_or(|pattern| query.fits(pattern)) {
                 settings.take(key, value);
@@ -196,6 +149,8 @@ fn call_of(helper: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use git2::Config;
+
     use super::*;
 
     fn ask_with(config: &str, url: &str, user: Option<&str>) -> Option<(String, String)> {
@@ -206,7 +161,8 @@ mod tests {
         let env = env.with_variable("PATH", "/usr/local/bin:/usr/bin:/bin");
         let programs = Programs::new(&env, None);
         let asker = Asker { env: &env, programs: &programs, limits: TimeLimits::default() };
-        ask(&Query::new(url, user).unwrap(), &Config::open(&path).unwrap(), &asker).unwrap()
+        let config = UserSettings::of(&Config::open(&path).unwrap()).unwrap();
+        ask(&UrlParts::new(url, user).unwrap(), &config, &asker).unwrap()
     }
 
     fn password(config: &str, url: &str) -> Option<String> {
@@ -237,7 +193,8 @@ mod tests {
             let path = home.path().join(name);
             fs_err::write(&path, format!("[credential]\n{helpers}\n")).unwrap();
             config.add_file(&path, level, false).unwrap();
-            let query = Query::new("https://host/a", None).unwrap();
+            let query = UrlParts::new("https://host/a", None).unwrap();
+            let config = UserSettings::of(&config).unwrap();
             assert_eq!(Settings::read(&query, &config).helpers, ["c"], "{name}");
         }
     }

@@ -1,12 +1,11 @@
 //! What is heard and answered while libgit2 speaks to a remote.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
-use git2::{CertificateCheckStatus, Config, Error, ErrorClass, ErrorCode, RemoteCallbacks};
+use git2::{Error, ErrorClass, ErrorCode, RemoteCallbacks};
 
-use super::credentials::Credentials;
-use super::ssh_config::SshHost;
-use crate::env::Env;
+use super::conversation::Conversation;
 use crate::progress::Progress;
 use crate::vault::transport::Sent;
 use crate::vault::transport::reason::was_moved;
@@ -14,28 +13,17 @@ use crate::vault::transport::reason::was_moved;
 /// One conversation.
 pub(super) struct Talk<'t> {
     progress: &'t dyn Progress,
-    credentials: RefCell<Credentials<'t>>,
-    /// `http.sslVerify` is off in the user's settings.
-    trusts_any_certificate: bool,
-    heard: RefCell<Vec<u8>>,
+    conversation: Arc<Conversation>,
     refusal: RefCell<Option<String>>,
     stage: Cell<Option<(&'static str, u64, u64)>>,
     stopped: Cell<bool>,
 }
 
 impl<'t> Talk<'t> {
-    pub(super) fn new(
-        env: &'t Env,
-        config: Option<Config>,
-        ssh: Option<SshHost>,
-        progress: &'t dyn Progress,
-    ) -> Self {
-        let verify = config.as_ref().and_then(|config| config.get_bool("http.sslVerify").ok());
+    pub(super) fn new(conversation: Arc<Conversation>, progress: &'t dyn Progress) -> Self {
         Self {
             progress,
-            credentials: RefCell::new(Credentials::new(env, config, ssh)),
-            trusts_any_certificate: verify == Some(false),
-            heard: RefCell::default(),
+            conversation,
             refusal: RefCell::default(),
             stage: Cell::default(),
             stopped: Cell::default(),
@@ -45,18 +33,8 @@ impl<'t> Talk<'t> {
     pub(super) fn callbacks(&self) -> RemoteCallbacks<'_> {
         let mut callbacks = RemoteCallbacks::new();
         callbacks
-            .credentials(|url, user, allowed| {
-                self.credentials.borrow_mut().next(url, user, allowed)
-            })
-            .certificate_check(|certificate, _host| {
-                let is_trusted = self.trusts_any_certificate && certificate.as_x509().is_some();
-                Ok(match is_trusted {
-                    true => CertificateCheckStatus::CertificateOk,
-                    false => CertificateCheckStatus::CertificatePassthrough,
-                })
-            })
             .sideband_progress(|bytes| {
-                self.heard.borrow_mut().extend_from_slice(bytes);
+                self.conversation.said(bytes);
                 self.goes_on()
             })
             .transfer_progress(|state| {
@@ -87,16 +65,10 @@ impl<'t> Talk<'t> {
 
     /// What the remote said, beside the protocol.
     pub(super) fn words(&self) -> String {
-        let heard = self.heard.borrow();
-        let text = String::from_utf8_lossy(&heard).replace('\r', "\n");
+        let text = self.conversation.words().replace('\r', "\n");
         // `Compressing objects:  50% (1/2)` tells nothing once it is over.
         let lines = text.lines().filter(|line| !line.contains("% (") && !line.trim().is_empty());
         lines.collect::<Vec<_>>().join("\n")
-    }
-
-    /// What else a person should know where we are not let in.
-    pub(super) fn remarks(&self) -> String {
-        self.credentials.borrow().remarks()
     }
 
     /// How a push ended that went through.
@@ -106,6 +78,11 @@ impl<'t> Talk<'t> {
             Some(reason) if was_moved(reason, &self.words()) => Sent::Behind,
             Some(reason) => Sent::Refused(clean(&format!("{}\n{reason}", self.words()))),
         }
+    }
+
+    /// Why it ended, where that was our own decision.
+    pub(super) fn failure(&self) -> Option<anyhow::Error> {
+        self.conversation.take_failure()
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -133,6 +110,9 @@ impl<'t> Talk<'t> {
                 0
             }
         };
+        if done != before {
+            self.conversation.step();
+        }
         self.progress.advance(done.saturating_sub(before), 0);
         self.stage.set(Some((stage, all, done)));
     }
