@@ -87,7 +87,6 @@ fn trials() -> Vec<Trial> {
         over_http::with_both_transports(),
         over_http::scenarios(),
         over_https::with_both_transports(),
-        over_https::scenarios(),
         over_ssh::with_both_transports(),
         programs::with_both_transports(),
         rewritten::with_both_transports(),

@@ -20,7 +20,7 @@ with_both_transports!(
     a_proxy_is_asked,
 );
 
-scenarios!(a_password_is_no_argument_of_git, a_proxy_is_asked,);
+scenarios!(a_password_is_no_argument_of_git,);
 
 const LOGIN: Wants = Wants { login: Some("tom:open sesame"), tls: false };
 /// As it stands in an address.

@@ -13,8 +13,6 @@ with_both_transports!(
     a_certificate_for_another_name_is_refused,
 );
 
-scenarios!(git_follows_its_own_setting_for_certificates,);
-
 const WANTS: Wants = Wants { login: Some("tom:sesame"), tls: true };
 
 fn a_certificate_that_is_known(transport: Transport) {
