@@ -114,8 +114,9 @@ impl<'a> GitProgram<'a> {
             command.env("GIT_SSL_CAINFO", certificates);
         }
         // A remote that is a folder was asked for sizes before, and its side needs memory of its own.
-        let memory = (call.verb == FETCH && remote.local_path().is_none()).then_some(FETCH_MEMORY);
-        if memory.is_some() {
+        let is_limited = call.verb == LIST || (call.verb == FETCH && remote.local_path().is_none());
+        let memory = is_limited.then_some(MEMORY);
+        if memory.is_some() && call.verb == FETCH {
             // Each thread may hold a file's content and what it grew from.
             command.args(["-c", "pack.threads=1"]);
         }
@@ -177,8 +178,8 @@ struct Call<'c> {
     refspec: Option<&'c str>,
 }
 
-/// The most memory that a git which fetches may take: nothing that a backup has needs more.
-const FETCH_MEMORY: u64 = 240 << 20;
+/// The most memory that a git which lists or fetches may take: nothing that a backup has needs more.
+const MEMORY: u64 = 224 << 20;
 /// What git says where that does not do.
 const OUT_OF_MEMORY: [&str; 2] = ["Out of memory", "Cannot allocate memory"];
 const LIST: &str = "ls-remote";
@@ -196,6 +197,12 @@ impl Transport for GitProgram<'_> {
             remote,
             &Silent,
         )?;
+        if !answer.success && is_out_of_memory(&answer) {
+            let message = format!("`{remote}` has more references than any remote of a backup");
+            return Err(Failure::new(ErrorKind::Refused, message)
+                .hint("use a repository of its own for the backup")
+                .into());
+        }
         if !answer.success {
             return Err(explain::failure(remote, &answer.err).into());
         }
@@ -226,8 +233,8 @@ impl Transport for GitProgram<'_> {
         if answer.err.contains("couldn't find remote ref") {
             return Err(super::lacks(remote, reference));
         }
-        if OUT_OF_MEMORY.iter().any(|words| answer.err.contains(words)) {
-            let most = FETCH_MEMORY >> 20;
+        if is_out_of_memory(&answer) {
+            let most = MEMORY >> 20;
             let message = format!("the remote has an object that git cannot read in {most} MiB");
             return Err(Failure::new(ErrorKind::CommitRejected, message)
                 .hint("somebody has to take it out of the remote's history")
@@ -252,6 +259,10 @@ impl Transport for GitProgram<'_> {
         report::sent(&answer, reference, |words| remote.scrubbed(words))
             .ok_or_else(|| explain::push_failure(remote, &answer.err).into())
     }
+}
+
+fn is_out_of_memory(answer: &Answer) -> bool {
+    OUT_OF_MEMORY.iter().any(|words| answer.err.contains(words))
 }
 
 /// References are ours, but one that looks like something else would do something else.
