@@ -123,7 +123,7 @@ impl RestoreOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PlannedFile {
     /// Its target.
-    pub path: PathBuf,
+    pub path: String,
     /// The machine whose folder it is stored in.
     pub machine: String,
     /// Why it can execute code, if it does and comes from elsewhere.

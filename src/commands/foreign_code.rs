@@ -68,3 +68,64 @@ pub(super) fn line(file: &HeldBack) -> String {
         None => format!("{} {}", file.path, file.reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use crate::env::Env;
+    use crate::testing::{Ran, ran_answering, ran_on, sandbox};
+
+    /// A remote that a machine called `mac` sent a session and a hook to.
+    fn remote() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init_bare(folder.path()).unwrap();
+        let (home, env) = sandbox();
+        for (name, text) in [("projects/-p/11111111-0.jsonl", "{}\n"), ("hooks/start.sh", "x\n")] {
+            let path = home.path().join(".claude").join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        let url = folder.path().display().to_string();
+        let ran = ran_on(&env, &["init", "--backend", "git", "--remote", &url]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        folder
+    }
+
+    /// The reinstalled machine `mac` joins, wants everything, and gives this answer about code.
+    fn joined(env: &Env, remote: &Path, answer: &str) -> Ran {
+        let url = remote.display().to_string();
+        let replies = format!("y\n{answer}");
+        let words = ["init", "--backend", "git", "--remote", &url, "--restore", "all"];
+        ran_answering(env, &replies, &words)
+    }
+
+    #[test]
+    fn code_from_elsewhere_is_listed_and_installed_only_after_a_yes() {
+        let remote = remote();
+        for (answer, code) in [("\n", 3), ("n\n", 3), ("", 3), ("what\n", 3), ("y\n", 0)] {
+            let (home, env) = sandbox();
+            let ran = joined(&env, remote.path(), answer);
+            assert_eq!(ran.code, code, "{answer:?}: {ran:?}");
+            assert!(ran.err.contains("1 file from elsewhere can run programs:"), "{}", ran.err);
+            assert!(ran.err.contains("  hooks/start.sh (from mac) is a hook"), "{}", ran.err);
+            assert!(ran.err.contains("Install these too? [y/N]"), "{}", ran.err);
+            let claude = home.path().join(".claude");
+            assert!(claude.join("projects/-p/11111111-0.jsonl").exists());
+            assert_eq!(claude.join("hooks/start.sh").exists(), code == 0, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_again_with_the_flag() {
+        let (remote, (home, env)) = (remote(), sandbox());
+        assert_eq!(joined(&env, remote.path(), "n\n").code, 3);
+        let words = ["restore", "--all", "--with-code"];
+        let ran = ran_answering(&env, "n\n", &words);
+        assert!(ran.code == 0 && !ran.err.contains("Install"), "{ran:?}");
+        assert!(ran.out.contains("1 from elsewhere can run programs"), "{}", ran.out);
+        assert!(home.path().join(".claude/hooks/start.sh").exists());
+    }
+}

@@ -51,11 +51,16 @@ impl Repository {
     pub(super) fn note_adopted(&self, commit: ObjectId, slug: &MachineSlug) -> Result<()> {
         let settled = self.vault.setting("machine")?;
         let tree = self.vault.tree_of(commit)?;
-        let is_own = settled.as_deref() == Some(slug.as_str());
-        if is_own || self.vault.folder_in(tree, &machine_folder(slug))?.is_none() {
+        if settled.as_deref() == Some(slug.as_str()) {
             return Ok(());
         }
-        self.vault.set_reference(&format!("{ADOPTED}{commit}"), commit)
+        // The shell tool kept one machine's files at the root.
+        for folder in [machine_folder(slug).as_str(), "config", "projects"] {
+            if self.vault.folder_in(tree, folder)?.is_some() {
+                return self.vault.set_reference(&format!("{ADOPTED}{commit}"), commit);
+            }
+        }
+        Ok(())
     }
 
     /// What this machine committed itself; nothing if git cannot tell.
@@ -78,20 +83,18 @@ impl Repository {
         commits.into_iter().try_for_each(|commit| self.read_adopted(commit, adopted))
     }
 
-    /// Adds the files of all machines' folders: this machine may have had another name then.
+    /// Adds the files of all machines' folders, as this machine may have had another name then, and
+    /// those at the root, where the shell tool kept one machine's.
     fn read_adopted(
         &self,
         commit: ObjectId,
         adopted: &mut BTreeSet<(String, ObjectId)>,
     ) -> Result<()> {
-        let tree = self.vault.tree_of(commit)?;
-        for slug in self.vault.folder_names(tree, MACHINES)? {
-            let Some(folder) = self.vault.folder_in(tree, &format!("{MACHINES}/{slug}"))? else {
-                continue;
-            };
-            for file in self.vault.files_of(folder)? {
-                adopted.extend(file.text_path().map(|path| (path.to_owned(), file.id)));
-            }
+        for file in self.vault.files_of(self.vault.tree_of(commit)?)? {
+            let Some(path) = file.text_path() else { continue };
+            let below = path.strip_prefix(MACHINES).and_then(|rest| rest.strip_prefix('/'));
+            let name = below.and_then(|rest| rest.split_once('/')).map_or(path, |(_, name)| name);
+            adopted.insert((name.to_owned(), file.id));
         }
         Ok(())
     }

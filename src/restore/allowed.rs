@@ -70,14 +70,16 @@ impl<'a> Allowed<'a> {
         }
     }
 
-    /// A status-line script is known by the settings alone, and this machine's own backups of older
-    /// versions took more.
+    /// A status-line script is known by the settings alone, and older versions took more: what they
+    /// took beside sessions is data, the rest counts if this machine committed it itself.
     fn is_known_otherwise(&self, entry: &Entry, content: &Content, name: &Path) -> bool {
-        let is_own = self.origin.committed_here(self.machine, &entry.path, content);
         match entry.kind {
-            Kind::Config if PROGRAM_FOLDERS.iter().any(|folder| name.starts_with(folder)) => false,
-            Kind::Config | Kind::Sidecar if is_own => true,
-            Kind::Config => self.settings().iter().any(|text| names_script(text, name)),
+            Kind::Sidecar => name.starts_with("projects"),
+            Kind::Config => {
+                let is_program = PROGRAM_FOLDERS.iter().any(|folder| name.starts_with(folder));
+                self.origin.committed_here(self.machine, &entry.path, content)
+                    || (!is_program && self.settings().iter().any(|text| names_script(text, name)))
+            }
             _ => false,
         }
     }

@@ -64,7 +64,7 @@ pub fn foresee(plan: &RestorePlan) -> RestoreOutcome {
 }
 
 fn planned_file(item: &Item) -> PlannedFile {
-    let (path, machine) = (item.target.clone(), item.machine.to_string());
+    let (path, machine) = (item.target.display().to_string(), item.machine.to_string());
     PlannedFile { path, machine, code: item.code.clone() }
 }
 

@@ -316,3 +316,25 @@ fn an_archive_is_imported_without_its_code() {
     assert_eq!((&done["imported"]["files"], &done["heldBack"]), (&json!(3), &json!([])));
     assert_eq!(mode(&new.claude("hooks/start.sh")), 0o755);
 }
+
+#[test]
+fn code_that_the_shell_tool_kept_at_the_root_of_a_remote_is_anothers() {
+    let remote = Remote::of_laptop();
+    let old = Sandbox::new();
+    let work = old.home("work");
+    std::fs::create_dir(&work).unwrap();
+    old.write("work/machines/laptop/manifest.json", "{\"machineSlug\":\"laptop\"}")
+        .write("work/manifest.json", "{\"machineSlug\":\"laptop\"}")
+        .write("work/config/CLAUDE.md", "Be brief.\n")
+        .write("work/config/hooks/start.sh", HOOK);
+    let identity = ["-c", "user.name=x", "-c", "user.email=x@y"];
+    old.git_in(&work, &["init", "-q", "-b", "main"]);
+    old.git_in(&work, &["add", "-A"]);
+    old.git_in(&work, &[&identity[..], &["commit", "-q", "-m", "backup"]].concat());
+    old.git_in(&work, &["push", "-q", "--force", &remote.url, "main"]);
+    let again = Sandbox::new().named("laptop");
+    again.run(&remote.words(&["--machine", "laptop"])).success();
+    let held = again.run(&["restore", "--all", "--json"]).fails(3).json();
+    assert_eq!(names(&held["heldBack"]), ["hooks/start.sh"]);
+    assert!(again.claude("CLAUDE.md").is_file() && !again.claude("hooks").exists());
+}

@@ -350,7 +350,7 @@ fn exit_code(outcome: &RestoreOutcome, dry_run: bool) -> u8 {
 /// Each file that a dry run would write.
 fn planned(page: &mut Page<'_>, outcome: &RestoreOutcome, env: &Env) -> io::Result<()> {
     for file in &outcome.would_write {
-        let (path, machine) = (place(&file.path, env), &file.machine);
+        let (path, machine) = (place(file.path.as_ref(), env), &file.machine);
         match &file.code {
             None => page.line(format!("  write {path}"))?,
             Some(reason) => page.line(format!("  write {path} (from {machine}) {reason}"))?,
