@@ -1,5 +1,6 @@
 //! The copy elsewhere.
 
+mod folder_remote;
 mod git_remote;
 mod github;
 mod incoming;

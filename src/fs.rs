@@ -130,6 +130,45 @@ pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets a file that these options make be readable by its owner only.
+pub fn private(options: &mut fs_err::OpenOptions) -> &mut fs_err::OpenOptions {
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt;
+        options.mode(PRIVATE_FILE);
+    }
+    options
+}
+
+/// Returns true if the permission bits let the group or others do anything.
+#[must_use]
+pub fn is_open_to_others(path: &Path) -> bool {
+    mode_of(path).is_some_and(|mode| mode & 0o077 != 0)
+}
+
+/// Takes the bits of the group and of others away.
+///
+/// # Errors
+/// As the file system says, with the path.
+pub fn close_to_others(path: &Path) -> io::Result<()> {
+    mode_of(path).map_or(Ok(()), |mode| set_mode(path, mode & 0o700))
+}
+
+/// The permission bits of what is there, which are a link's own; `None` where there are none.
+#[must_use]
+pub fn mode_of(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs_err::symlink_metadata(path).ok().map(|metadata| metadata.mode() & 0o7777)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Makes a folder's entries durable.
 ///
 /// # Errors

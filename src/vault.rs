@@ -23,6 +23,7 @@ pub mod limits;
 mod lock_file;
 mod loose;
 mod mending;
+mod modes;
 mod object_id;
 mod pack;
 mod pack_file;
@@ -153,6 +154,7 @@ impl Vault {
         let vault = made.with_context(|| format!("no repository in `{}`", root.display()))?;
         fs::set_mode(&vault.git_dir, fs::PRIVATE_DIR)?;
         vault.change_config("core.autocrlf", Some("false"))?;
+        vault.make_private()?;
         vault.add_attributes()?;
         vault.sync_skeleton()?;
         Ok(vault)

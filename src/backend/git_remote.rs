@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Push, incoming, visibility};
+use super::{Push, folder_remote, incoming, visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
@@ -220,6 +220,7 @@ fn exchange(
     progress: &dyn Progress,
 ) -> Result<Push> {
     let remote = address(repository)?;
+    folder_remote::warn_if_readable(repository, &remote)?;
     for pause in PAUSES {
         let env = repository.env();
         env.pause(Duration::from_millis(jittered(env, pause)));

@@ -93,6 +93,7 @@ fn lacks_its_folder(repository: &Repository) -> Result<bool> {
 /// # Errors
 /// Where git cannot be read or the folder cannot be written.
 pub fn everything(repository: &Repository) -> Result<()> {
+    repository.vault.make_all_private();
     let mut healing = Healing::new(repository);
     for slug in repository.vault.folders_in(MACHINES)? {
         let files = match repository.vault.files_below(&format!("{MACHINES}/{slug}")) {

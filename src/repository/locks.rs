@@ -59,6 +59,7 @@ impl Repository {
             Some(owner) if owner.doing == MERGE => PATIENCE,
             _ => GRACE,
         })?;
+        self.vault.make_private()?;
         // Another run may have ended since this one looked.
         self.vault.reread()?;
         self.check_name()?;

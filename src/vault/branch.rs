@@ -91,7 +91,8 @@ impl Vault {
             fs::create_private_dir(folder)?;
         }
         let mut options = fs_err::OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).open(&path)?;
+        let mut file =
+            fs::private(&mut options).read(true).append(true).create(true).open(&path)?;
         let from = step.from.unwrap_or(ObjectId::from_bytes([0; 20]));
         let mut line = format!("{from} {} {}\t{}\n", step.to, step.signature, step.reason);
         if ends_mid_line(&mut file)? {

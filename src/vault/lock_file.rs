@@ -28,7 +28,8 @@ impl LockFile {
         }
         let lock = lock_path(target);
         let removed_leftover = remove_leftover(&lock)?;
-        let file = fs_err::OpenOptions::new().write(true).create_new(true).open(&lock)?;
+        let mut options = fs_err::OpenOptions::new();
+        let file = fs::private(&mut options).write(true).create_new(true).open(&lock)?;
         Ok(Self { target: target.into(), file: Some(file), removed_leftover })
     }
 

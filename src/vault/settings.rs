@@ -134,7 +134,7 @@ impl Vault {
         Ok(lock.publish()?)
     }
 
-    fn config_value(&self, key: &str) -> Result<Option<String>> {
+    pub(super) fn config_value(&self, key: &str) -> Result<Option<String>> {
         let path = self.git_dir.join("config");
         let value = git2::Config::open(&path).and_then(|config| config.get_string(key));
         match value {

@@ -27,6 +27,7 @@ mod killing;
 mod list;
 mod lock;
 mod mending;
+mod modes;
 mod mounted;
 mod moves;
 mod museum;

@@ -81,7 +81,7 @@ const REFUSALS: &[Meaning] = &[
         words: &["currently checked out", "files checked out"],
         kind: ErrorKind::Refused,
         message: "the repository at `{remote}` has its files checked out",
-        hint: "use a bare repository there: `git init --bare`",
+        hint: "use a bare repository there: `git init --bare --shared=0600 -b main PATH`",
     },
     Meaning {
         words: &["hook declined", "aborted by hook", "pre-receive hook"],

@@ -36,7 +36,9 @@ fn ensure_repository(remote: &Address, path: &Path) -> Result<()> {
     if !path.is_dir() {
         let message = format!("there is no folder at `{remote}`");
         return Err(Failure::new(ErrorKind::Unreachable, message)
-            .hint(format!("connect the disk, or make it: `git init --bare '{quoted}'`"))
+            .hint(format!(
+                "connect the disk, or make it: `git init --bare --shared=0600 -b main '{quoted}'`"
+            ))
             .into());
     }
     // Git's own rule for what is a repository.
@@ -45,6 +47,6 @@ fn ensure_repository(remote: &Address, path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Failure::new(ErrorKind::Unreachable, format!("the folder `{remote}` is no git repository"))
-        .hint(format!("make one there: `git init --bare '{quoted}'`"))
+        .hint(format!("make one there: `git init --bare --shared=0600 -b main '{quoted}'`"))
         .into())
 }
