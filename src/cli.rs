@@ -19,6 +19,7 @@ use crate::commands::man::ManArgs;
 use crate::commands::peek::PeekArgs;
 use crate::commands::restore::RestoreArgs;
 use crate::commands::schedule::ScheduleArgs;
+use crate::commands::secrets::SecretsArgs;
 use crate::commands::status::StatusArgs;
 use crate::commands::sync::SyncArgs;
 use crate::commands::uninstall::UninstallArgs;
@@ -64,6 +65,7 @@ enum Command {
     Backend(BackendArgs),
     Machines(MachinesArgs),
     Schedule(ScheduleArgs),
+    Secrets(SecretsArgs),
     ExportConfig(ExportConfigArgs),
     ImportConfig(ImportConfigArgs),
     Uninstall(UninstallArgs),
@@ -84,6 +86,7 @@ impl Command {
             Self::Backend(args) => args.run(context),
             Self::Machines(args) => args.run(context),
             Self::Schedule(args) => args.run(context),
+            Self::Secrets(args) => args.run(context),
             Self::ExportConfig(args) => args.run(context),
             Self::ImportConfig(args) => args.run(context),
             Self::Uninstall(args) => args.run(context),

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     TimedOut,
     /// A commit of another machine has what no backup has, and is not taken over.
     CommitRejected,
+    /// A push would publish what looks like a secret.
+    SecretFound,
     /// Stopped by the user.
     Interrupted,
 }
@@ -54,7 +56,8 @@ impl ErrorKind {
             | Self::Unauthorized
             | Self::Refused
             | Self::PublicRepository
-            | Self::TimedOut => 1,
+            | Self::TimedOut
+            | Self::SecretFound => 1,
             Self::Usage => 2,
             Self::CommitRejected => 3,
             Self::NoRepository => 10,

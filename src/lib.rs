@@ -16,6 +16,7 @@ pub mod backup;
 
 pub mod backend;
 pub mod config_archive;
+pub mod push_scan;
 pub mod restore;
 pub mod scan;
 pub mod schedule;

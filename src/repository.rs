@@ -57,6 +57,7 @@ pub use self::integrate::SEEN;
 pub use self::locks::{MERGE, RemoteLock};
 pub use self::reject::LeftOut;
 pub use self::rejection::{INCOMING, Rejection};
+pub use self::settings::SecretPolicy;
 
 /// An open backup folder.
 pub struct Repository {
@@ -66,6 +67,8 @@ pub struct Repository {
     pub machine: MachineSlug,
     /// How large stored files may be.
     pub sizes: Sizes,
+    /// Whether likely secrets may be pushed.
+    pub secret_policy: SecretPolicy,
     env: Env,
     /// When this run began.
     begun: DateTime<Utc>,
@@ -101,6 +104,7 @@ impl Repository {
             vault: Arc::new(vault),
             machine,
             sizes: Sizes::default(),
+            secret_policy: SecretPolicy::default(),
             env: env.clone(),
             begun: env.now(),
             root: root.to_path_buf(),

@@ -1,18 +1,20 @@
 //! Likely secrets in content: found by kind and line, and never shown.
 //!
 //! Files that are secrets by their name are the deny list's business. This is for the token that
-//! stands in settings, or that a transcript repeats. It warns; it changes nothing.
+//! stands in settings, or that a transcript repeats. What is found is only named here; whether it may be
+//! pushed is decided by `push_scan`.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod rules;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 use std::sync::LazyLock;
 
 use regex::bytes::{Regex, RegexSet};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use self::rules::{RULES, Rule};
 
@@ -58,31 +60,77 @@ static EACH: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     compiled.collect::<Result<_, _>>().expect("the rules are our own")
 });
 
+/// Something in a text that looks like a secret, told apart from others by a fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// From 1.
+    pub line: u64,
+    /// What it looks like, as in `GitHub token`.
+    pub kind: &'static str,
+    /// The beginning of a salted hash of it, in hex.
+    pub fingerprint: String,
+}
+
+/// What makes a backup's fingerprints its own: without it, nobody can try out what they stand for.
+#[derive(Clone)]
+pub struct Salt(String);
+
+impl Salt {
+    /// Uses a random text as salt.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    fn fingerprint(&self, secret: &[u8]) -> String {
+        let hash = Sha256::new().chain_update(&self.0).chain_update([0]).chain_update(secret);
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// Looks at a text line by line, each as it stands and as a JSON string would be read.
 ///
 /// Each kind counts once a line.
 ///
 /// # Errors
 /// As the reader says.
-pub fn scan(mut text: impl BufRead) -> io::Result<Vec<Secret>> {
-    let mut found = Vec::new();
+pub fn scan(text: impl BufRead) -> io::Result<Vec<Secret>> {
+    let mut found = BTreeSet::new();
+    visit(text, &mut |line, kind, _| {
+        found.insert(Secret { line, kind });
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+/// Finds each likely secret, as [`scan`] does.
+///
+/// # Errors
+/// As the reader says.
+pub fn find(text: impl BufRead, salt: &Salt) -> io::Result<Vec<Finding>> {
+    let mut found = BTreeSet::new();
+    visit(text, &mut |line, kind, secret| {
+        let fingerprint = salt.fingerprint(secret);
+        found.insert(Finding { line, kind, fingerprint });
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+/// Shows each likely secret with its line and kind.
+fn visit(mut text: impl BufRead, show: &mut dyn FnMut(u64, &'static str, &[u8])) -> io::Result<()> {
     let mut part = Vec::new();
     let mut line = 1;
-    let mut kinds = BTreeSet::new();
     loop {
         let ended = read_part(&mut text, &mut part)?;
-        kinds.extend(kinds_in(&part));
+        matches_in(&part, &mut |kind, secret| show(line, kind, secret));
         if part.contains(&b'\\') {
-            kinds.extend(kinds_in(&unescaped(&part)));
+            matches_in(&unescaped(&part), &mut |kind, secret| show(line, kind, secret));
         }
         if !ended {
             part.drain(..part.len().saturating_sub(OVERLAP));
             continue;
         }
-        let of_line = std::mem::take(&mut kinds).into_iter();
-        found.extend(of_line.map(|kind| Secret { line, kind }));
         if part.is_empty() {
-            return Ok(found);
+            return Ok(());
         }
         line += 1;
         part.clear();
@@ -114,16 +162,21 @@ fn read_part(text: &mut impl BufRead, part: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-fn kinds_in(text: &[u8]) -> Vec<&'static str> {
-    let matched = SET.matches(text);
-    let holds = |at: &usize| {
-        let (rule, regex): (&Rule, &Regex) = (&RULES[*at], &EACH[*at]);
-        regex.captures_iter(text).any(|found| {
-            let secret = found.get(1).or_else(|| found.get(0)).map_or(&b""[..], |m| m.as_bytes());
-            rule.is_random_enough(secret)
-        })
-    };
-    matched.into_iter().filter(holds).map(|at| RULES[at].kind).collect()
+/// Of matches that overlap, the one of the first rule counts: it says best what it is.
+fn matches_in(text: &[u8], show: &mut dyn FnMut(&'static str, &[u8])) {
+    let mut ends = BTreeMap::new();
+    for at in SET.matches(text) {
+        let (rule, regex): (&Rule, &Regex) = (&RULES[at], &EACH[at]);
+        for found in regex.captures_iter(text) {
+            let Some(secret) = found.get(1).or_else(|| found.get(0)) else { continue };
+            let before = ends.range(..secret.end()).next_back();
+            let overlaps = before.is_some_and(|(_, end)| *end > secret.start());
+            if !overlaps && rule.fits(secret.as_bytes()) {
+                ends.insert(secret.start(), secret.end());
+                show(rule.kind, secret.as_bytes());
+            }
+        }
+    }
 }
 
 /// The text with JSON's escapes taken away, twice where a document stands in a document.
@@ -205,6 +258,40 @@ mod tests {
             assert_eq!(kinds(&text), [(1, "secret by its name")], "{text}");
         }
         for text in ["token: aaaaaaaaaaaaaaaaaaaaaa", "the password is long", "max_tokens = 4096"] {
+            assert_eq!(kinds(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_key_in_a_script_and_two_keys_on_one_line_are_seen() {
+        let (one, other) = (token("sk-ant-", 24), token("sk-ant-api03-", 93));
+        let line = format!("{{\"env\":{{\"A\":\"{one}\",\"B\":\"{other}\"}}}}");
+        let salt = Salt::new("salt".into());
+        assert_eq!(find(line.as_bytes(), &salt).unwrap().len(), 2);
+        assert_eq!(kinds(&format!("#!/bin/sh\necho {one}\n")), [(2, "Anthropic API key")]);
+    }
+
+    #[test]
+    fn a_secret_counts_once_and_under_its_best_name() {
+        let token = token("ghp_", 36);
+        assert_eq!(kinds(&format!("API_TOKEN={token}")), [(1, "GitHub token")]);
+        let twice = serde_json::json!({"a": format!("\"{token}\""), "b": token}).to_string();
+        let found = find(twice.as_bytes(), &Salt::new("salt".into())).unwrap();
+        assert_eq!(found.len(), 1);
+        let elsewhere = find(twice.as_bytes(), &Salt::new("other".into())).unwrap();
+        assert_ne!(found[0].fingerprint, elsewhere[0].fingerprint);
+        assert_eq!(found[0].fingerprint.len(), 16);
+    }
+
+    #[test]
+    fn placeholders_and_names_of_variables_are_not_secrets() {
+        for text in [
+            "ANTHROPIC_API_KEY=sk-ant-api03-your-key-goes-in-this-place-if-you-have-one",
+            "export AWS_KEY=AKIAIOSFODNN7EXAMPLE",
+            "apiKey: process.env.MY_VERY_OWN_API_KEY,",
+            "secret = os.environ.get.SOMETHING_ELSE",
+            "token: \"xxxxxxxxxxxxxxxxxxxx1234567890ab\"",
+        ] {
             assert_eq!(kinds(text), [], "{text}");
         }
     }

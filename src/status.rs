@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::backend::{self, GithubState};
 use crate::progress::Silent;
+use crate::push_scan::{self, UnpushedSecret};
 use crate::repository::index::IndexEntry;
 use crate::repository::lock::Owner;
 use crate::repository::lost::LOST_HISTORY;
@@ -20,6 +21,7 @@ use crate::repository::settings;
 use crate::repository::{Rejection, Repository};
 use crate::scan::{self, LastScan};
 use crate::schedule::{self, Frequency, Scheduled, Schedulers, State};
+use crate::secrets::Finding;
 use crate::session::MachineSlug;
 use crate::source::{self, Kind, Roots, Scope, SourceFile};
 use crate::sync::{self, Change, Prepared, Reading, SyncPlan};
@@ -111,6 +113,8 @@ pub struct Status {
     pub damaged: u64,
     /// What looks like a secret in what is saved; nothing before there was a look.
     pub secrets: Option<LastScan>,
+    /// What looks like a secret in commits that the remote lacks, and is not allowed: it stops the push.
+    pub unpushed_secrets: Vec<UnpushedSecret>,
     /// Every machine in the backup.
     pub machines: Vec<MachineLine>,
 }
@@ -256,6 +260,10 @@ pub fn read(repository: &Repository, roots: &Roots) -> Result<Status> {
         rejected: repository.pending_rejection()?,
         ..Status::default()
     };
+    if status.push.state != CopyState::NotConfigured {
+        status.unpushed_secrets = push_scan::find_unpushed(repository)?;
+        status.unpushed_secrets.retain(|secret| !secret.allowed);
+    }
     judge(&mut status, repository.env().now());
     if status.push.state != CopyState::NotConfigured {
         status.warnings.extend(repository.sizes.warning(status.repository_bytes));
@@ -376,7 +384,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
     let Scheduled { frequency, state, .. } = &status.scheduled;
     found.extend(schedule::problem(*frequency, state).map(|text| (Health::NotScheduled, text)));
     let refused = open_to_others(status).or_else(|| status.rejected.as_ref().map(rejected));
-    if let Some(text) = refused.or_else(|| not_pushed(&status.push)) {
+    if let Some(text) = refused.or_else(|| not_pushed(status)) {
         found.push((Health::NotPushed, text));
     }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
@@ -428,7 +436,15 @@ fn rejected(rejection: &Rejection) -> String {
     format!("nothing is pushed or merged: {failure}; {hint}")
 }
 
-fn not_pushed(copy: &Copy) -> Option<String> {
+fn not_pushed(status: &Status) -> Option<String> {
+    if let Some(secret) = status.unpushed_secrets.first() {
+        let (path, Finding { line, kind, .. }) = (&secret.path, &secret.finding);
+        let secrets = number(status.unpushed_secrets.len() as u64, "likely secret");
+        return Some(format!(
+            "no push: {secrets} in the config profile ({path}:{line}: {kind}); see `claude-backup secrets list`"
+        ));
+    }
+    let copy = &status.push;
     let owed = match copy.owed {
         0 => "the copy elsewhere has everything of this machine".to_owned(),
         owed => format!("the copy elsewhere lacks {}", number(owed, "backup")),

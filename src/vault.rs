@@ -32,6 +32,7 @@ mod pack_index;
 mod pack_list;
 mod read;
 mod replay;
+mod rewrite;
 mod settings;
 mod signature;
 mod size;

@@ -10,6 +10,7 @@ use super::{Push, folder_remote, incoming, visibility};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure, kind};
 use crate::progress::Progress;
+use crate::push_scan;
 use crate::repository::lock::Attempt;
 use crate::repository::manifest::{LastPush, stamp};
 use crate::repository::{INCOMING, LeftOut, MERGE, Rejection, RemoteLock, Repository, SEEN};
@@ -392,6 +393,7 @@ fn send(
         repository.vault.set_reference(SEEN, head.commit)?;
         return Ok(Some(Push::UpToDate));
     }
+    push_scan::refuse(repository, look.tip, head.commit)?;
     match transport.push(remote, Some(head.commit), &look.branch, progress)? {
         Sent::Done => {
             repository.vault.set_reference(SEEN, head.commit)?;

@@ -11,7 +11,7 @@ use crate::ui::text::{cells, wrap};
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Back up", &["init", "sync", "schedule", "backend"]),
     ("Get back", &["restore", "versions", "peek", "import-config"]),
-    ("Look after", &["status", "verify", "machines", "export-config", "uninstall"]),
+    ("Look after", &["status", "verify", "machines", "secrets", "export-config", "uninstall"]),
 ];
 
 const BEGIN: [(&str, &str); 2] =

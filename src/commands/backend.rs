@@ -11,8 +11,8 @@ use super::saved::push_words;
 use crate::backend::{self, AllowPublic, Destination, Push};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};
-use crate::repository::Repository;
 use crate::repository::settings::{self, Mode};
+use crate::repository::{Repository, SecretPolicy};
 use crate::ui::{Mark, Page, Report, Span};
 
 /// Choose where copies go
@@ -44,6 +44,9 @@ struct SetArgs {
     /// Do not ask: scripts give it to every command, and this one asks nothing
     #[arg(long = "yes", hide = true)]
     _yes: bool,
+    /// Push what looks like a secret too
+    #[arg(long)]
+    allow_secrets: bool,
 }
 
 /// A backend by its word.
@@ -110,6 +113,7 @@ fn set(args: &SetArgs, context: &mut Context<'_>) -> Result<u8> {
     let (remote, allow) = (args.remote.as_deref(), args.allow_public.into());
     let destination = args.backend.destination(remote, allow, context.env)?;
     let mut repository = Repository::open(&context.backup_dir, context.env)?;
+    repository.secret_policy = SecretPolicy::of(args.allow_secrets);
     let remote_lock = repository.lock_remote("backend set")?;
     // Finishes what an interrupted run left, before anything is sent.
     drop(repository.lock("backend set")?);

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Context;
-use super::secrets::secrets_words;
+use super::secret_lines::secrets_words;
 use crate::config_archive::{self, Exported, LeftOut};
 use crate::env::Env;
 use crate::error::{ErrorKind, Failure};

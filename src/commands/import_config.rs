@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Context;
 use super::foreign_code::{CodeArgs, list_held_back};
-use super::secrets::secrets_words;
+use super::secret_lines::secrets_words;
 use crate::config_archive::{self, Checked, ImportOutcome, ImportPlan};
 use crate::env::Env;
 use crate::restore::{Conflict, HeldBack};

@@ -18,7 +18,7 @@ use crate::backup::{self, BackupOutcome, BackupRequest, Publishing};
 use crate::error::{ErrorKind, Failure};
 use crate::repository::lock::Lock;
 use crate::repository::settings::{self, Mode};
-use crate::repository::{RemoteLock, Repository, place};
+use crate::repository::{RemoteLock, Repository, SecretPolicy, place};
 use crate::restore::{self, Conflict, RestoreOutcome};
 use crate::schedule::{self, Frequency, Schedulers, State};
 use crate::session::MachineSlug;
@@ -53,6 +53,9 @@ pub struct InitArgs {
     restore: Option<Wish>,
     #[command(flatten)]
     code: CodeArgs,
+    /// Push what looks like a secret too
+    #[arg(long)]
+    allow_secrets: bool,
     /// Do not ask: push to a private GitHub repository if `gh` is logged in, and back up daily
     #[arg(long)]
     yes: bool,
@@ -90,6 +93,7 @@ impl InitArgs {
             Some(repository) => repository,
             None => Repository::create(root, context.env)?,
         };
+        repository.secret_policy = SecretPolicy::of(self.allow_secrets);
         let remote_lock = repository.lock_remote("init")?;
         let connected = self.connect(&mut repository, &remote_lock, destination.as_ref(), context);
         let (lock, joined) = match connected {

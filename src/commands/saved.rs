@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::secrets::secrets_words;
+use super::secret_lines::secrets_words;
 use crate::backend::Push;
 use crate::backup::BackupOutcome;
 use crate::scan::Scanned;

@@ -10,7 +10,7 @@ use super::Context;
 use super::saved::Saved;
 use crate::backend::Turn;
 use crate::backup::{self, BackupRequest, Publishing};
-use crate::repository::Repository;
+use crate::repository::{Repository, SecretPolicy};
 use crate::scan;
 use crate::source::Scope;
 use crate::sync::{self, Change, Prepared, Reading};
@@ -39,6 +39,9 @@ pub struct SyncArgs {
     /// Do not send the copy elsewhere
     #[arg(long)]
     no_push: bool,
+    /// Push what looks like a secret too
+    #[arg(long, conflicts_with = "no_push")]
+    allow_secrets: bool,
 }
 
 impl SyncArgs {
@@ -48,6 +51,7 @@ impl SyncArgs {
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let mut repository = Repository::open(&context.backup_dir, context.env)?;
+        repository.secret_policy = SecretPolicy::of(self.allow_secrets);
         let roots = context.roots(&repository)?;
         if self.dry_run {
             let progress = context.ui.progress();

@@ -60,6 +60,7 @@ impl Repository {
             _ => GRACE,
         })?;
         self.vault.make_private()?;
+        settings::ensure_secret_salt(&self.vault)?;
         // Another run may have ended since this one looked.
         self.vault.reread()?;
         self.check_name()?;

@@ -12,6 +12,7 @@ use super::layout::{MACHINES, machine_folder};
 use super::manifest::Manifest;
 use crate::env::Env;
 use crate::fs::read_if_exists;
+use crate::secrets::Salt;
 use crate::session::MachineSlug;
 use crate::vault::transport::Address;
 use crate::vault::{ObjectId, Vault};
@@ -217,6 +218,62 @@ fn random_id() -> String {
 /// Where git's settings cannot be read.
 pub fn followed_places(vault: &Vault) -> Result<Vec<String>> {
     vault.setting_values("follow")
+}
+
+/// Whether likely secrets may be pushed that the user has not allowed one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecretPolicy {
+    /// They stop the push.
+    #[default]
+    Refuse,
+    /// They are pushed, by request.
+    Allow,
+}
+
+impl SecretPolicy {
+    /// What a flag says that allows them.
+    #[must_use]
+    pub fn of(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allow } else { Self::Refuse }
+    }
+}
+
+/// What the fingerprints of secrets are made with: random, and never published.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn secret_salt(vault: &Vault) -> Result<Salt> {
+    Ok(Salt::new(vault.setting("secretSalt")?.unwrap_or_else(random_id)))
+}
+
+/// Makes the salt once and for all. The caller holds the lock.
+///
+/// # Errors
+/// Where git's settings cannot be read or written.
+pub(super) fn ensure_secret_salt(vault: &Vault) -> Result<()> {
+    match vault.setting("secretSalt")? {
+        Some(_) => Ok(()),
+        None => vault.set_setting("secretSalt", &random_id()),
+    }
+}
+
+/// The fingerprints of secrets that may be pushed.
+///
+/// # Errors
+/// Where git's settings cannot be read.
+pub fn allowed_secrets(vault: &Vault) -> Result<Vec<String>> {
+    vault.setting_values("allowedSecret")
+}
+
+/// Lets the secret with this fingerprint be pushed.
+///
+/// # Errors
+/// Where git's settings cannot be written.
+pub fn allow_secret(vault: &Vault, fingerprint: &str) -> Result<()> {
+    if allowed_secrets(vault)?.iter().any(|allowed| allowed == fingerprint) {
+        return Ok(());
+    }
+    vault.add_setting("allowedSecret", fingerprint)
 }
 
 /// True where file history is to be kept too.

@@ -7,11 +7,12 @@ pub(super) struct Rule {
     shape: &'static str,
     /// Bits a letter: words and repetitions have fewer.
     least_entropy: f64,
+    needs: Needs,
 }
 
 impl Rule {
     const fn new(kind: &'static str, shape: &'static str) -> Self {
-        Self { kind, shape, least_entropy: 2.5 }
+        Self { kind, shape, least_entropy: 2.5, needs: Needs::Anything }
     }
 
     /// The expression without Unicode classes, which would take a hundred times as long to compile.
@@ -19,9 +20,36 @@ impl Rule {
         format!("(?-u){}", self.shape)
     }
 
-    pub(super) fn is_random_enough(&self, secret: &[u8]) -> bool {
+    /// Returns true if what matched is as random as a secret, and not the placeholder for one.
+    pub(super) fn fits(&self, secret: &[u8]) -> bool {
+        let text = secret.to_ascii_lowercase();
+        let holds = |word: &&str| memchr::memmem::find(&text, word.as_bytes()).is_some();
+        let has_digit = || secret.iter().any(u8::is_ascii_digit);
         entropy(secret) >= self.least_entropy
+            && !PLACEHOLDERS.iter().any(holds)
+            && (self.needs == Needs::Anything || has_digit())
     }
+}
+
+/// Words of documentation, where a secret would stand.
+const PLACEHOLDERS: &[&str] = &[
+    "your-",
+    "your_",
+    "example",
+    "placeholder",
+    "changeme",
+    "redacted",
+    "xxxx",
+    "dummy",
+    "sample-",
+];
+
+/// What a match needs to have, for rules that go by the name before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Anything,
+    /// Names of variables and paths have none, as a rule.
+    Digit,
 }
 
 /// Shannon's, in bits a byte.
@@ -39,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new("Claude login token", r"sk-ant-oat\d\d-[\w-]{40,}"),
     Rule::new("Claude refresh token", r"sk-ant-ort\d\d-[\w-]{40,}"),
     Rule::new("Claude session key", r"sk-ant-sid\d\d-[\w-]{40,}"),
-    Rule::new("Anthropic API key", r"sk-ant-(?:api|admin)\d\d-[\w-]{40,}"),
+    Rule::new("Anthropic API key", r"sk-ant-[\w-]{20,}"),
 
     // Models.
     Rule::new("OpenAI key", r"\bsk-(?:proj|svcacct|admin)-[\w-]{40,}"),
@@ -96,6 +124,7 @@ pub(super) const RULES: &[Rule] = &[
         kind: "secret by its name",
         shape: r#"(?i)(?:api.?key|access.?key|secret|auth.?token|[\w-]token|passw(?:or)?d|passphrase|credential|private.?key)[\w-]{0,20}["']?\s{0,3}(?:=|:|=>|:=)\s{0,3}["'`]?([\w./+=~-]{16,256})(?:["'`\s,;}]|$)"#,
         least_entropy: 3.7,
+        needs: Needs::Digit,
     },
 ];
 

@@ -126,7 +126,7 @@ impl Vault {
     }
 
     /// Names a pack that has all that some others have, and removes those.
-    fn put_in_place_of(
+    pub(super) fn put_in_place_of(
         &self,
         packs: &PackFolder,
         finished: FinishedPack,
@@ -143,7 +143,7 @@ impl Vault {
         self.reopen()
     }
 
-    fn add_whole_again(&self, writer: &mut PackWriter, id: ObjectId) -> Result<()> {
+    pub(super) fn add_whole_again(&self, writer: &mut PackWriter, id: ObjectId) -> Result<()> {
         let (kind, bytes) = self.read_object(id)?;
         let packing = if kind == ObjectKind::Blob { Packing::Stored } else { Packing::Deflated };
         writer.add_bytes(id, Form::Whole(kind), packing, &bytes)

@@ -76,7 +76,7 @@ impl Vault {
         Ok(self.packs()?.read_any_copy(id)?.is_some())
     }
 
-    fn loose_file(&self, id: ObjectId) -> PathBuf {
+    pub(super) fn loose_file(&self, id: ObjectId) -> PathBuf {
         let name = id.to_string();
         self.git_dir.join("objects").join(&name[..2]).join(&name[2..])
     }

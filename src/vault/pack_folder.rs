@@ -151,6 +151,12 @@ impl PackFolder {
         Ok(())
     }
 
+    /// Removes a pack of which nothing is needed.
+    pub(super) fn discard(&self, name: &str) -> Result<()> {
+        self.change_list(&[(name, Listed::Pending)])?;
+        self.remove(name, &|_| Ok(()))
+    }
+
     /// Gives a pack free for git's own housekeeping and for ours.
     pub(super) fn drop_keep(&self, name: &str) -> Result<()> {
         Ok(fs::remove_if_exists(&self.file(name, "keep"))?)

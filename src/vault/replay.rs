@@ -153,7 +153,7 @@ impl<'v> Replay<'v> {
             self.trees.insert(tree.id, tree.bytes);
         }
         let bytes = vault.read_kind(commit, ObjectKind::Commit)?;
-        let bytes = moved(&bytes, edited.root, self.tip).context("a damaged commit")?;
+        let bytes = moved(&bytes, edited.root, Some(self.tip)).context("a damaged commit")?;
         let bytes = vault.signed(bytes)?;
         let id = ObjectId::of_object(ObjectKind::Commit, &bytes);
         self.batch.add_text(ObjectKind::Commit, id, &bytes, None)?;
@@ -168,9 +168,10 @@ impl<'v> Replay<'v> {
 }
 
 /// A commit's bytes with another tree and parent, without the signature, which no longer fits.
-fn moved(commit: &[u8], tree: ObjectId, parent: ObjectId) -> Option<Vec<u8>> {
+pub(super) fn moved(commit: &[u8], tree: ObjectId, parent: Option<ObjectId>) -> Option<Vec<u8>> {
     let end = commit.windows(2).position(|pair| pair == b"\n\n")?;
-    let mut bytes = format!("tree {tree}\nparent {parent}\n").into_bytes();
+    let mut bytes = format!("tree {tree}\n").into_bytes();
+    bytes.extend(parent.into_iter().flat_map(|parent| format!("parent {parent}\n").into_bytes()));
     for line in commit[..end].split(|&byte| byte == b'\n') {
         let kept: [&[u8]; 3] = [b"author ", b"committer ", b"encoding "];
         if kept.iter().any(|start| line.starts_with(start)) {

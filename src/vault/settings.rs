@@ -111,9 +111,29 @@ impl Vault {
         if self.config_value(key)?.as_deref() == value {
             return Ok(());
         }
-        // libgit2 writes some of them so that they do not come back.
-        let is_one_line = !value.unwrap_or_default().contains(char::is_control);
-        ensure!(is_one_line, "a value of `{key}` has control characters");
+        ensure_one_line(key, value.unwrap_or_default())?;
+        self.edit_config(key, |config| match value {
+            Some(value) => config.set_str(key, value),
+            None => config.remove(key),
+        })
+    }
+
+    /// Adds a value to those that a setting has.
+    ///
+    /// # Errors
+    /// As [`Self::set_setting`].
+    pub fn add_setting(&self, name: &str, value: &str) -> Result<()> {
+        let key = format!("claude-backup.{name}");
+        ensure_one_line(&key, value)?;
+        // No value matches this, so none is replaced.
+        self.edit_config(&key, |config| config.set_multivar(&key, "a^", value))
+    }
+
+    fn edit_config(
+        &self,
+        key: &str,
+        edit: impl FnOnce(&mut git2::Config) -> Result<(), git2::Error>,
+    ) -> Result<()> {
         let path = fs_err::canonicalize(self.git_dir.join("config"))?;
         let mut lock = LockFile::take(&path)?;
         if lock.removed_leftover {
@@ -124,11 +144,8 @@ impl Vault {
         // it takes a lock of its own, which a dead process may have left as well.
         remove_leftover(&lock_path(&lock.path()))?;
         let mut config = git2::Config::open(&lock.path())?;
-        match value {
-            Some(value) => config.set_str(key, value),
-            None => config.remove(key),
-        }
-        .with_context(|| format!("cannot change `{key}` in `{}`", path.display()))?;
+        edit(&mut config)
+            .with_context(|| format!("cannot change `{key}` in `{}`", path.display()))?;
         drop(config);
         fs::set_mode(&lock.path(), fs::PRIVATE_FILE)?;
         Ok(lock.publish()?)
@@ -145,4 +162,10 @@ impl Vault {
             }
         }
     }
+}
+
+/// libgit2 writes some control characters so that they do not come back.
+fn ensure_one_line(key: &str, value: &str) -> Result<()> {
+    ensure!(!value.contains(char::is_control), "a value of `{key}` has control characters");
+    Ok(())
 }

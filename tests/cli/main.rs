@@ -36,6 +36,7 @@ mod namesakes;
 mod peek;
 mod picking;
 mod places;
+mod push_scan;
 mod regressions;
 mod remote;
 mod restore;

@@ -274,6 +274,40 @@ fn a_listed_file_that_was_replaced_meanwhile_is_not_read() {
     assert_eq!(opened, ["rules/new.md"]);
 }
 
+/// A skill, exchanged with a link to another place as fast as can be, is read as it was listed or not
+/// at all.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_is_exchanged_with_a_link_all_the_time_never_leads_elsewhere() {
+    use std::io::Read;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+    let machine = Machine::new();
+    machine.file("skills/x/a.md");
+    write(&machine.user().join(".ssh/a.md"));
+    let (skill, link) = (machine.claude().join("skills/x"), machine.disk().join("link"));
+    fs_err::os::unix::fs::symlink(machine.user().join(".ssh"), &link).unwrap();
+    let file = machine.list().files.remove(0);
+    let (expected, is_over) = (fs_err::read(&file.path).unwrap(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                renameat_with(CWD, &skill, CWD, &link, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let read = || {
+            let mut bytes = Vec::new();
+            file.open().ok()?.read_to_end(&mut bytes).ok()?;
+            Some(bytes)
+        };
+        let wrong = (0..2_000).filter_map(|_| read()).find(|bytes| *bytes != expected);
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(wrong, None);
+    });
+}
+
 /// Root reads every folder, so as root this test only shows that nothing breaks.
 #[test]
 fn an_unreadable_folder_is_named_and_the_rest_goes_on() {
