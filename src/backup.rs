@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::backend::{self, Push, Turn};
-use crate::error::{ErrorKind, kind};
+use crate::error::{ErrorKind, counted, kind};
 use crate::progress::Progress;
 use crate::repository::lock::Lock;
 use crate::repository::{MERGE, Repository, heal, migrate, settings};
@@ -69,6 +69,10 @@ pub fn save(
 ) -> Result<BackupOutcome> {
     let begun = repository.env().now();
     let sync = noted(repository, save_new(repository, request, progress))?;
+    match &sync.commit {
+        Some(commit) => progress.step(&format_args!("committed {commit}")),
+        None => progress.step(&"nothing to commit"),
+    }
     Ok(BackupOutcome {
         sync,
         pushed: false,
@@ -107,6 +111,7 @@ pub fn publish(
         Publishing::Later => Ok(lock),
     };
     outcome.pushed = outcome.push.is_pushed();
+    tell_push(&outcome, progress);
     if let Some(commit) = &outcome.sync.commit {
         outcome.sync.commit = Some(name_now(repository, commit)?);
     }
@@ -152,10 +157,10 @@ impl BackupOutcome {
             files.added, files.updated
         );
         if !new_versions.is_empty() {
-            line += &format!("; {} were cut or rewritten at the source", new_versions.len());
+            line += &format!("; cut or rewritten at the source: {}", new_versions.len());
         }
         if !unreadable.is_empty() {
-            line += &format!("; {} files could not be read", unreadable.len());
+            line += &format!("; {} could not be read", counted(unreadable.len() as u64, "file"));
         }
         match &self.push {
             Push::Pushed => line += "; sent",
@@ -167,6 +172,20 @@ impl BackupOutcome {
     }
 }
 
+fn tell_push(outcome: &BackupOutcome, progress: &dyn Progress) {
+    let remote = outcome.remote.as_deref().unwrap_or_default();
+    match &outcome.push {
+        Push::Pushed => progress.step(&format_args!("pushed to {remote}")),
+        Push::UpToDate => progress.step(&format_args!("up to date: {remote}")),
+        Push::NotConfigured => progress.step(&"no remote to push to"),
+        Push::InProgress { .. } => progress.step(&format_args!("another run pushes to {remote}")),
+        Push::Later => progress.step(&"not pushed, as --no-push says"),
+        Push::Failed { error, .. } => {
+            progress.step(&format_args!("not pushed to {remote}: {error}"));
+        }
+    }
+}
+
 fn save_new(
     repository: &Repository,
     request: &BackupRequest<'_>,
@@ -174,7 +193,12 @@ fn save_new(
 ) -> Result<SyncOutcome> {
     let BackupRequest { roots, scope, reading } = *request;
     let adopted = migrate::adopt(repository)?;
+    if adopted.files > 0 {
+        let files = counted(adopted.files, "file");
+        progress.step(&format_args!("took over {files} of an older layout"));
+    }
     if reading == Reading::Everything {
+        progress.step(&"comparing the backup folder with git");
         heal::everything(repository)?;
         sync::forget_checkpoints(repository)?;
     }

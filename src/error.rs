@@ -146,3 +146,9 @@ pub fn kind(error: &anyhow::Error) -> ErrorKind {
 pub fn one_line(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }
+
+/// A number with its noun in the right form, for messages: `1 file`, `2 files`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{read_if_exists, write_durable};
-use crate::progress::Progress;
+use crate::progress::{CountedReader, FileProgress, Progress};
 use crate::repository::Repository;
 use crate::repository::manifest::stamp;
 use crate::secrets::Secrets;
@@ -51,9 +51,10 @@ pub fn run(repository: &Repository, roots: &Roots, progress: &dyn Progress) -> R
         if progress.interrupted() {
             return None;
         }
-        let opened = file.open().ok()?;
+        let progress = FileProgress::new(progress, file.stat.size);
+        let opened = CountedReader::new(file.open().ok()?, &progress);
         let found = Secrets::of(&file.relative.display().to_string(), BufReader::new(opened));
-        progress.advance(1, file.stat.size);
+        progress.step(&format_args!("scanned {}", file.path.display()));
         found.ok().flatten()
     };
     let secrets: Vec<Secrets> = listing.files.par_iter().with_max_len(1).filter_map(look).collect();
@@ -66,7 +67,7 @@ pub fn run(repository: &Repository, roots: &Roots, progress: &dyn Progress) -> R
         at: stamp(repository.env().now()),
         files: listing.files.len() as u64,
         suspicious: secrets.len() as u64,
-        lines: secrets.iter().map(|file| file.found.len() as u64).sum(),
+        lines: secrets.iter().map(Secrets::lines).sum(),
     };
     write_durable(&file(repository)?, &serde_json::to_vec(&last)?)?;
     Ok(Scanned { last, secrets })

@@ -50,6 +50,12 @@ impl Secrets {
         let found = scan(bytes)?;
         Ok((!found.is_empty()).then(|| Self { path: path.to_owned(), found }))
     }
+
+    /// How many lines hold one; a line may hold several kinds.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.found.iter().map(|secret| secret.line).collect::<BTreeSet<_>>().len() as u64
+    }
 }
 
 static SET: LazyLock<RegexSet> = LazyLock::new(|| {

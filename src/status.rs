@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
 use crate::backend::{self, GithubState};
+use crate::error::counted;
 use crate::progress::Silent;
 use crate::push_scan::{self, UnpushedSecret};
 use crate::repository::index::IndexEntry;
@@ -362,7 +363,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
         found.push((Health::Never, text.to_owned()));
     }
     if status.damaged > 0 {
-        let files = number(status.damaged, "file");
+        let files = counted(status.damaged, "file");
         let text = format!(
             "damage was seen in {files} of the backup; run `claude-backup verify --repair`"
         );
@@ -374,7 +375,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
             Health::AtRisk,
             format!(
                 "{} will be deleted by Claude Code within {within_days} days; run `claude-backup sync`",
-                number(unsaved, "unsaved session")
+                counted(unsaved, "unsaved session")
             ),
         ));
     }
@@ -388,7 +389,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
         found.push((Health::NotPushed, text));
     }
     if let Some(run) = status.last_run.as_ref().filter(|run| run.result != "ok") {
-        let unread = || format!("{} could not be read", number(run.unreadable, "file"));
+        let unread = || format!("{} could not be read", counted(run.unreadable, "file"));
         let why = run.error.clone().unwrap_or_else(unread);
         let text = format!("the last run did not save everything: {why}; see `claude-backup sync`");
         found.push((Health::Incomplete, text));
@@ -399,7 +400,7 @@ fn judge(status: &mut Status, now: DateTime<Utc>) {
             Health::Loss,
             format!(
                 "session {uuid} lost {} at the source; the backup has them: `claude-backup versions {uuid}`",
-                number(*lost_messages, "message")
+                counted(*lost_messages, "message")
             ),
         ));
     }
@@ -414,7 +415,7 @@ fn overdue(status: &Status, now: DateTime<Utc>) -> Option<String> {
     if status.pending == 0 || hours < 2 * i64::from(every) {
         return None;
     }
-    let pending = number(status.pending, "file");
+    let pending = counted(status.pending, "file");
     let passed = match hours / 24 {
         0 | 1 => format!("{hours} hours"),
         days => format!("{days} days"),
@@ -447,7 +448,7 @@ fn not_pushed(status: &Status) -> Option<String> {
     let copy = &status.push;
     let owed = match copy.owed {
         0 => "the copy elsewhere has everything of this machine".to_owned(),
-        owed => format!("the copy elsewhere lacks {}", number(owed, "backup")),
+        owed => format!("the copy elsewhere lacks {}", counted(owed, "backup")),
     };
     match (copy.state, &copy.error) {
         (CopyState::Failed, Some(error)) => {
@@ -456,10 +457,6 @@ fn not_pushed(status: &Status) -> Option<String> {
         (CopyState::Owed, _) => Some(format!("{owed}; run `claude-backup sync`")),
         _ => None,
     }
-}
-
-fn number(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The time of the last run here; where none is known, that of the last commit.

@@ -172,11 +172,30 @@ pub fn plan(
             repository.root().display()
         ));
     }
-    progress.start("looking", 0, 0);
+    progress.start("listing", 0, 0);
     let listing = source::list(roots, &options, progress);
     progress.finish();
     let listing = listing?;
     let stored = apply::stored(repository)?;
     let plan = SyncPlan::new(&listing, &stored.files, options, reading);
+    tell(&listing, &plan, roots, progress);
     Ok(Prepared { plan, listing, stored })
+}
+
+fn tell(listing: &Listing, plan: &SyncPlan, roots: &Roots, progress: &dyn Progress) {
+    for home in roots.all() {
+        progress.step(&format_args!("listed {}", home.display()));
+    }
+    for name in &listing.denied {
+        progress.step(&format_args!("kept out, as it may hold secrets: {}", name.display()));
+    }
+    for link in &listing.skipped {
+        progress.step(&format_args!("left out {}: {}", link.path.display(), link.reason));
+    }
+    for file in &listing.unreadable {
+        progress.step(&format_args!("not readable {}: {}", file.path.display(), file.error));
+    }
+    let (found, changes) = (listing.files.len(), plan.changes.len());
+    progress
+        .step(&format_args!("found {found}; changes: {changes}, unchanged: {}", plan.unchanged));
 }

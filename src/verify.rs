@@ -22,7 +22,7 @@ pub use self::problem::{Problem, ProblemKind};
 pub use self::receipts::{Proof, Receipts};
 pub use self::repair::{Origin, Repaired, repair};
 pub use self::share::Share;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure, counted};
 use crate::progress::Progress;
 use crate::repository::Repository;
 use crate::repository::ledger::Entry;
@@ -98,7 +98,12 @@ pub fn verify(
     for machine in machines {
         found.checked.machines += 1;
         match structure::check(repository, &machine, &mut found.problems) {
-            Ok(all) => lines.extend(all.into_iter().filter(|line| share.has(line))),
+            Ok(all) => {
+                let files = counted(all.len() as u64, "file");
+                progress
+                    .step(&format_args!("looked at the names and sizes of {files} of {machine}"));
+                lines.extend(all.into_iter().filter(|line| share.has(line)));
+            }
             Err(error) => found.problems.push(Problem::of_history(&machine, &error)),
         }
     }

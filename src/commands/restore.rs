@@ -158,6 +158,9 @@ impl RestoreArgs {
                 plan.items.retain(|item| !moved.iter().any(|session| is_of(item, session)));
             }
         }
+        if plan.items.is_empty() && filter.project.is_some() {
+            context.ui.warn(format!("no file in the backup matches {filter}"));
+        }
         let ids: BTreeSet<String> = plan.items.iter().filter_map(session_of).collect();
         plan.more_complete.retain(|session| ids.contains(&session.uuid));
         let outcome = self.carry_out(repository, plan, context);

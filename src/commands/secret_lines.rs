@@ -26,7 +26,7 @@ pub(super) fn secrets_words(
     if all == 0 {
         return Ok(());
     }
-    let places = count(all as u64, "line");
+    let places = count(secrets.iter().map(Secrets::lines).sum(), "line");
     page.mark(Mark::Warn, format!("{places} with what looks like a secret; {advice}"))?;
     for (path, found) in lines().take(MOST_SHOWN) {
         page.line(format!("  {path}:{}: {}", found.line, found.kind))?;

@@ -13,6 +13,7 @@ use self::journal::journal_file;
 use super::Repository;
 use super::layout::{MACHINES, machine_folder};
 use super::revision::{take_away, work_tree_mode};
+use crate::error::counted;
 use crate::fs::{remove_if_exists, sync_below, write_durable};
 use crate::vault::{ObjectId, TreeEdits, TreeFile};
 
@@ -112,9 +113,8 @@ pub fn everything(repository: &Repository) -> Result<()> {
         }
     }
     if healing.mended > 0 {
-        let count = healing.mended;
-        repository
-            .warn(format!("{count} missing or damaged files of the work tree were made again"));
+        let files = counted(healing.mended, "missing or damaged file");
+        repository.warn(format!("restored {files} in the backup folder"));
     }
     healing.finish()
 }

@@ -14,6 +14,7 @@ use super::heal::{Journal, refresh_index};
 use super::layout::{EntryPath, LedgerName, SIGNING_KEY, machine_folder};
 use super::ledger::{Content, Entry, Ledger, StoredPart};
 use super::manifest::Manifest;
+use crate::error::counted;
 use crate::fs::{
     PRIVATE_DIR, PRIVATE_FILE, create_private_dir, is_missing, read_if_exists, remove_if_exists,
     set_mode, write_atomic,
@@ -257,8 +258,8 @@ impl<'a> Revision<'a> {
     fn commit_info(&self, size: &str) -> CommitInfo {
         let env = self.repository.env();
         let when = env.local(env.now()).format("%Y-%m-%d %H:%M");
-        let files = self.files;
-        self.repository.commit_info(format!("backup {when} — {files} files, {size} total"))
+        let files = counted(self.files, "file");
+        self.repository.commit_info(format!("backup {when} — {files}, {size} total"))
     }
 
     /// Stores a small text under a name below this machine's folder.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{new_beside, persist};
-use crate::progress::Progress;
+use crate::progress::{FileProgress, Progress};
 use crate::repository::Repository;
 use crate::repository::ledger::Hash;
 use crate::source::{SourceFile, Stat};
@@ -37,8 +37,9 @@ pub fn apply(
         .into_par_iter()
         .with_max_len(1)
         .map(|item| {
-            let result = restore(repository, item, plan.times, progress);
-            progress.advance(1, item.content.length);
+            let file = FileProgress::new(progress, item.content.length);
+            let result = restore(repository, item, plan.times, &file);
+            tell(&file, item, &result);
             (item, result)
         })
         .collect();
@@ -50,6 +51,17 @@ pub fn apply(
             .into());
     }
     Ok(RestoreOutcome { more_complete: plan.more_complete.clone(), ..outcome(results) })
+}
+
+fn tell(progress: &dyn Progress, item: &Item, result: &Result<Done>) {
+    let target = item.target.display();
+    match result {
+        Ok(Done::Written) => progress.step(&format_args!("restored {target}")),
+        Ok(Done::Skipped) => progress.step(&format_args!("left as it is {target}")),
+        Ok(Done::HeldBack) => progress.step(&format_args!("held back {target}")),
+        Ok(Done::Refused) => progress.step(&format_args!("refused {target}")),
+        Err(error) => progress.step(&format_args!("not restored {target}: {error:#}")),
+    }
 }
 
 /// What would be done, without doing it.
@@ -156,7 +168,10 @@ pub(super) fn stat_of(target: &Path) -> Option<Stat> {
 fn copy(from: impl Read, to: &mut impl Write, progress: &dyn Progress) -> io::Result<(Hash, u64)> {
     Hash::of_each(from, |bytes| match progress.interrupted() {
         true => Err(io::Error::other("interrupted")),
-        false => to.write_all(bytes),
+        false => {
+            progress.advance(0, bytes.len() as u64);
+            to.write_all(bytes)
+        }
     })
 }
 

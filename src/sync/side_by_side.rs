@@ -7,7 +7,7 @@ use super::plan::Found;
 use super::store::{Job, Store, Stored};
 use crate::archive;
 use crate::error::{ErrorKind, Failure};
-use crate::progress::Progress;
+use crate::progress::{FileProgress, Progress};
 use crate::repository::Repository;
 
 /// So many files are stored before what became of them is taken over: all at once, those of a first
@@ -33,9 +33,9 @@ impl<'a> SideBySide<'a> {
         files: impl ExactSizeIterator<Item = &'f Found>,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let store = Store::new(repository, progress)?;
+        let store = Store::new(repository)?;
         let count = files.len() as u64;
-        progress.start("saving", count, files.map(|found| found.file.stat.size).sum());
+        progress.start("backing up", count, files.map(|found| found.file.stat.size).sum());
         Ok(Self { store, progress })
     }
 
@@ -46,8 +46,13 @@ impl<'a> SideBySide<'a> {
     /// Only where the user asked to stop.
     pub(super) fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Stored>>> {
         let work = |index: &usize| {
-            let result = self.store.store(&jobs[*index]);
-            self.progress.advance(1, jobs[*index].found.file.stat.size);
+            let job = &jobs[*index];
+            let file = FileProgress::new(self.progress, job.found.file.stat.size);
+            let result = self.store.store(job, &file);
+            match &result {
+                Ok(stored) => file.step(&format_args!("{} {}", stored.verdict, job.found.path)),
+                Err(error) => file.step(&format_args!("not stored {}: {error:#}", job.found.path)),
+            }
             (*index, result)
         };
         let is_large = |index: &usize| jobs[*index].found.file.stat.size > LARGE;

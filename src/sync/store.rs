@@ -4,6 +4,7 @@ mod compress;
 mod source_file;
 mod versions;
 
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,20 @@ pub(super) enum Verdict {
     },
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "stored new",
+            Self::Same => "unchanged",
+            Self::Seen => "unchanged but for its name or bits",
+            Self::Grown => "stored appended",
+            Self::Cut => "kept, the source got shorter:",
+            Self::Updated => "stored changed",
+            Self::NewVersion { .. } => "stored rewritten",
+        })
+    }
+}
+
 /// One change below the machine's folder.
 pub(super) enum Step {
     /// A new or grown file.
@@ -87,10 +102,10 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// Where there is no place to stage them.
-    pub(super) fn new(repository: &'a Repository, progress: &'a dyn Progress) -> Result<Self> {
+    pub(super) fn new(repository: &'a Repository) -> Result<Self> {
         let stage = repository.stage_dir()?;
         let checkpoints = Checkpoints::new(&repository.vault.private_dir()?);
-        Ok(Self { repository, stage, checkpoints, now: repository.env().now(), progress })
+        Ok(Self { repository, stage, checkpoints, now: repository.env().now() })
     }
 }
 
@@ -100,7 +115,6 @@ pub(super) struct Store<'a> {
     pub stage: PathBuf,
     pub checkpoints: Checkpoints,
     pub now: DateTime<Utc>,
-    pub progress: &'a dyn Progress,
 }
 
 impl Store<'_> {
@@ -109,8 +123,8 @@ impl Store<'_> {
     /// # Errors
     /// Where the file cannot be read, changed under our eyes other than by growing, cannot be
     /// written, or is too large for a commit.
-    pub(super) fn store(&self, job: &Job) -> Result<Stored> {
-        let source = SourceFile::open(&job.found.file)?;
+    pub(super) fn store(&self, job: &Job, progress: &dyn Progress) -> Result<Stored> {
+        let source = SourceFile::open(&job.found.file, progress)?;
         let mut task = Task { store: self, job, source };
         let stored = match &job.entry {
             None => task.add()?,
@@ -133,8 +147,13 @@ impl Store<'_> {
     ///
     /// # Errors
     /// As [`Self::store`].
-    pub(super) fn set_aside(&self, found: &Found, entry: &Entry) -> Result<Option<Stored>> {
-        let source = SourceFile::open(&found.file)?;
+    pub(super) fn set_aside(
+        &self,
+        found: &Found,
+        entry: &Entry,
+        progress: &dyn Progress,
+    ) -> Result<Option<Stored>> {
+        let source = SourceFile::open(&found.file, progress)?;
         let job = Job { found: found.clone(), entry: None, known: None };
         let stored = Task { store: self, job: &job, source }.set_aside(entry)?;
         stored.iter().try_for_each(|stored| self.check_sizes(&job, stored))?;
@@ -155,7 +174,7 @@ struct Rest<'a> {
 struct Task<'a> {
     store: &'a Store<'a>,
     job: &'a Job,
-    source: SourceFile,
+    source: SourceFile<'a>,
 }
 
 impl Task<'_> {
@@ -203,14 +222,14 @@ impl Task<'_> {
 
     /// From where the last one ended, where that is known; else from the beginning.
     fn survey(&mut self, entry: &Entry, resume: Option<&Resume>) -> Result<Survey> {
-        let Store { checkpoints, progress, .. } = self.store;
+        let checkpoints = &self.store.checkpoints;
         if let Some(checkpoint) = checkpoints.load(&entry.path, &entry.content) {
-            let reader = &mut self.source.read_from(0, *progress)?;
+            let reader = &mut self.source.read_from(0)?;
             if let Some(survey) = Survey::go_on(reader, entry, resume, checkpoint)? {
                 return Ok(survey);
             }
         }
-        let reader = &mut self.source.read_from(0, *progress)?;
+        let reader = &mut self.source.read_from(0)?;
         Ok(Survey::take(reader, entry, resume, scanner(entry.kind))?)
     }
 
@@ -299,7 +318,7 @@ impl Task<'_> {
         Rest { survey, resume, history }: Rest<'_>,
         sink: &mut StageSink<'_>,
     ) -> Result<archive::Written> {
-        let rest = self.source.read_from(resume.boundary, self.store.progress)?;
+        let rest = self.source.read_from(resume.boundary)?;
         let last_part = archive::Stored { file: stored, resume, history };
         let mut crc = crc32fast::Hasher::new();
         let observe = &mut |bytes: &[u8]| crc.update(bytes);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::{Line, Problem, ProblemKind, stopped};
-use crate::progress::Progress;
+use crate::progress::{FileProgress, Progress};
 use crate::repository::Repository;
 use crate::repository::ledger::{Content, Hash, StoredPart};
 use crate::vault::ObjectId;
@@ -29,8 +29,10 @@ pub(super) fn read(
             if progress.interrupted() {
                 return Vec::new();
             }
-            let found = Reading { repository, line, content }.problems();
-            progress.advance(1, content.stored_bytes());
+            let file = FileProgress::new(progress, content.stored_bytes());
+            let found = Reading { repository, line, content, progress: &file }.problems();
+            let what = if found.is_empty() { "read and checked" } else { "damaged" };
+            file.step(&format_args!("{what} {}/{}", line.machine, line.entry.path));
             found
         })
         .collect();
@@ -46,6 +48,7 @@ struct Reading<'a> {
     repository: &'a Repository,
     line: &'a Line,
     content: &'a Content,
+    progress: &'a dyn Progress,
 }
 
 impl Reading<'_> {
@@ -57,6 +60,7 @@ impl Reading<'_> {
         for (name, part) in &files {
             let here = self.whole_here(name, part);
             let there = self.repository.vault.read(part.blob);
+            self.progress.advance(0, part.length);
             let found = match (here, there) {
                 (Some(file), Ok(_)) => {
                     whole.push(Box::new(file));

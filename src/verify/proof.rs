@@ -1,6 +1,7 @@
 //! Giving everything back into an empty folder, and comparing it with what the source still has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -44,7 +45,7 @@ pub(super) fn try_out(
         compared: 0,
     };
     let bytes = lines.iter().map(|line| line.entry.content.length).sum();
-    progress.start("giving back on trial", lines.len() as u64, bytes);
+    progress.start("test-restoring", lines.len() as u64, bytes);
     let lost = known.iter().filter(|problem| problem.leaves_no_copy());
     let lost: BTreeSet<_> = lost.map(Problem::place).collect();
     let is_sound = |line: &&Line| line.places().all(|place| !lost.contains(&place));
@@ -81,7 +82,7 @@ impl Trial<'_> {
             items: lines.iter().map(|line| self.item(line)).collect(),
             ..RestorePlan::default()
         };
-        let outcome = restore::apply(self.repository, &plan, &Silent)?;
+        let outcome = restore::apply(self.repository, &plan, &BytesAlone(progress))?;
         let failures: BTreeMap<&str, &str> =
             outcome.failures.iter().map(|f| (f.path.as_str(), f.error.as_str())).collect();
         let fates: Vec<Fate> = lines
@@ -89,7 +90,8 @@ impl Trial<'_> {
             .zip(&plan.items)
             .map(|(line, item)| {
                 let fate = self.fate(line, item, &failures);
-                progress.advance(1, item.content.length);
+                progress.advance(1, 0);
+                progress.step(&format_args!("{fate} {}/{}", line.machine, line.entry.path));
                 fate
             })
             .collect();
@@ -148,6 +150,34 @@ impl Trial<'_> {
         if let Some((kind, error)) = problem {
             self.problems.push(Problem::new(&line.machine, line.entry.path.as_str(), kind, error));
         }
+    }
+}
+
+/// Counts the bytes of the restore inside a test restore, whose files count once they are compared.
+struct BytesAlone<'a>(&'a dyn Progress);
+
+impl Progress for BytesAlone<'_> {
+    fn start(&self, _stage: &str, _files: u64, _bytes: u64) {}
+
+    fn advance(&self, _files: u64, bytes: u64) {
+        self.0.advance(0, bytes);
+    }
+
+    fn finish(&self) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Back => "test-restored",
+            Self::Compared => "test-restored and compared",
+            Self::Changed => "differs from the source",
+            Self::Failed(_) => "not restorable",
+        })
     }
 }
 

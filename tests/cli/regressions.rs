@@ -104,7 +104,11 @@ fn a_lost_work_tree_is_made_again_by_the_next_sync() {
     fs::remove_dir_all(sandbox.backup("machines")).unwrap();
     sandbox.pass_minutes(1);
     let ran = sandbox.run(&["sync"]).success();
-    assert!(ran.talk().contains("were made again"), "{}", ran.talk());
+    assert!(
+        ran.talk().contains("restored 4 missing or damaged files in the backup folder"),
+        "{}",
+        ran.talk()
+    );
     sandbox.assert_git_clean();
 }
 

@@ -22,13 +22,13 @@ pub fn store_displaced(
 ) -> Result<()> {
     let listing = Listing::default();
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &listing)?;
-    let store = Store::new(repository, progress)?;
+    let store = Store::new(repository)?;
     for found in files {
         let path = found.path.clone();
         let entry = run.revision.entry(&found.path)?.cloned();
         let stored = match &entry {
-            Some(entry) => store.set_aside(&found, entry)?,
-            None => Some(store.store(&Job { found, entry: None, known: None })?),
+            Some(entry) => store.set_aside(&found, entry, progress)?,
+            None => Some(store.store(&Job { found, entry: None, known: None }, progress)?),
         };
         if let Some(stored) = stored {
             if entry.is_none() {
@@ -52,10 +52,10 @@ pub fn store_again(
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut run = Run::begin(repository, stored(repository)?, Scope::All, &Listing::default())?;
-    let store = Store::new(repository, progress)?;
+    let store = Store::new(repository)?;
     for found in files {
         let before = run.revision.entry(&found.path)?.cloned();
-        let mut new = store.store(&Job { found, entry: None, known: None })?;
+        let mut new = store.store(&Job { found, entry: None, known: None }, progress)?;
         if let (Some(before), Some(entry)) = (before, &mut new.entry) {
             entry.first_seen = before.first_seen;
             entry.versions = before.versions;

@@ -44,7 +44,7 @@ impl Store<'_> {
         &self,
         path: &EntryPath,
         kind: Kind,
-        source: &mut SourceFile,
+        source: &mut SourceFile<'_>,
     ) -> Result<Made> {
         let is_plain = form(path, kind) == Form::Plain;
         if is_plain && source.stat.size <= LARGEST_PLAIN {
@@ -60,13 +60,13 @@ impl Store<'_> {
         path: &EntryPath,
         at: Option<String>,
         kind: Kind,
-        source: &mut SourceFile,
+        source: &mut SourceFile<'_>,
     ) -> Result<Made> {
         let mut hasher = Sha256::new();
         let mut scanner = scanner(kind);
         let files = StageFiles::new(&self.stage);
         let limit = source.stat.size;
-        let reader = source.read_from(0, self.progress)?;
+        let reader = source.read_from(0)?;
         let mut sink = files.sink();
         let written = archive::write(reader, limit, &mut sink, &mut |bytes: &[u8]| {
             hasher.update(bytes);
@@ -87,9 +87,9 @@ impl Store<'_> {
         Ok(Made { content, steps, resume: Some(written.resume) })
     }
 
-    fn copy(&self, path: &EntryPath, source: &mut SourceFile) -> Result<Made> {
+    fn copy(&self, path: &EntryPath, source: &mut SourceFile<'_>) -> Result<Made> {
         let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut source.read_from(0, self.progress)?, &mut bytes)?;
+        io::Read::read_to_end(&mut source.read_from(0)?, &mut bytes)?;
         let staged = StageFiles::new(&self.stage).path(1);
         fs_err::write(&staged, &bytes)?;
         let (id, length) = ObjectId::of_file(&staged)?;
@@ -182,7 +182,7 @@ fn read_back(
     Ok(ReadBack { id, length, crc_of_rest: of_rest.finalize() })
 }
 
-fn content_of(source: &SourceFile, hasher: Sha256, length: u64, form: Form) -> Content {
+fn content_of(source: &SourceFile<'_>, hasher: Sha256, length: u64, form: Form) -> Content {
     Content {
         length,
         sha256: Hash::from(hasher),

@@ -7,14 +7,14 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use fs_err::File;
 
-use crate::progress::Progress;
+use crate::progress::{CountedReader, Progress};
 use crate::source::{self, Stat};
 
 /// An open source file.
 ///
 /// It may grow while it is read; what is stored is then a prefix of it, and the next run finds the
 /// rest by its size.
-pub(super) struct SourceFile {
+pub(super) struct SourceFile<'a> {
     /// Where it is.
     pub path: PathBuf,
     /// As it was before the first byte was read.
@@ -22,31 +22,32 @@ pub(super) struct SourceFile {
     /// Its time of change.
     pub modified: DateTime<Utc>,
     file: File,
+    progress: &'a dyn Progress,
 }
 
-impl SourceFile {
-    /// Opens a file and notes its size and times.
+impl<'a> SourceFile<'a> {
+    /// Opens a file and notes its size and times; what is read of it is told to `progress`.
     ///
     /// # Errors
     /// As the file system says, with the path.
-    pub(super) fn open(listed: &source::SourceFile) -> Result<Self> {
+    pub(super) fn open(listed: &source::SourceFile, progress: &'a dyn Progress) -> Result<Self> {
         let file = listed.open()?;
         let stat = Stat::of(&file.metadata()?);
-        Ok(Self { path: listed.path.clone(), stat, modified: stat.modified(), file })
+        let (path, modified) = (listed.path.clone(), stat.modified());
+        Ok(Self { path, stat, modified, file, progress })
     }
 
-    /// The bytes from `position` to the size it had, told to `progress` as they pass.
+    /// The bytes from `position` to the size it had.
     ///
     /// # Errors
     /// As the file system says, with the path.
-    pub(super) fn read_from<'a>(
-        &'a mut self,
+    pub(super) fn read_from(
+        &mut self,
         position: u64,
-        progress: &'a dyn Progress,
-    ) -> io::Result<Watched<'a>> {
+    ) -> io::Result<CountedReader<'a, Take<&mut File>>> {
         self.file.seek(SeekFrom::Start(position))?;
         let left = self.stat.size.saturating_sub(position);
-        Ok(Watched { source: (&mut self.file).take(left), progress })
+        Ok(CountedReader::new((&mut self.file).take(left), self.progress))
     }
 
     /// The bytes from `start` to `end`.
@@ -62,20 +63,5 @@ impl SourceFile {
         }
         let message = format!("`{}` was cut while it was read", self.path.display());
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, message))
-    }
-}
-
-/// A reader that can be stopped.
-pub(super) struct Watched<'a> {
-    source: Take<&'a mut File>,
-    progress: &'a dyn Progress,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.progress.interrupted() {
-            return Err(io::Error::other("interrupted"));
-        }
-        self.source.read(buffer)
     }
 }

@@ -61,7 +61,7 @@ impl Task<'_> {
         if !matches!(old.kind, Kind::Transcript | Kind::Subagent) {
             return Ok(());
         }
-        let present = MessageIds::read(self.source.read_from(0, self.store.progress)?)?;
+        let present = MessageIds::read(self.source.read_from(0)?)?;
         let repository = self.store.repository;
         for version in &mut new.versions {
             // What is to become a version still lies under its old name.
@@ -77,7 +77,7 @@ impl Task<'_> {
     }
 
     pub(super) fn set_aside(&mut self, entry: &Entry) -> Result<Option<Stored>> {
-        let reader = &mut self.source.read_from(0, self.store.progress)?;
+        let reader = &mut self.source.read_from(0)?;
         let survey = Survey::take(reader, entry, None, None)?;
         let is_stored = entry.contents().any(|content| content.sha256 == survey.sha256);
         if is_stored || self.is_prefix_of_stored(entry, &survey) {
