@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::Context;
 use crate::commands::backend::BackendArgs;
+use crate::commands::complete::CompleteArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::export_config::ExportConfigArgs;
 use crate::commands::import_config::ImportConfigArgs;
@@ -71,6 +72,8 @@ enum Command {
     Uninstall(UninstallArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
 }
 
 impl Command {
@@ -99,6 +102,7 @@ impl Command {
 /// The flags that every command knows, before or after its name.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
+            Self::Complete(args) => args.run(context),
 struct GlobalArgs {
     /// Print one line of JSON and nothing else
     #[arg(long, global = true)]
@@ -251,7 +255,9 @@ mod tests {
     use crate::testing::{LeavingReader, json, ran, ran_into, ran_on, sandbox, with_ui};
 
     fn names() -> Vec<String> {
-        command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+        let command = command();
+        let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+        shown.map(|command| command.get_name().to_owned()).collect()
     }
 
     fn on_terminal(width: u16) -> (tempfile::TempDir, Env) {

@@ -13,6 +13,7 @@ use crate::source::Roots;
 use crate::ui::Ui;
 
 pub mod backend;
+pub mod complete;
 pub mod completions;
 pub mod export_config;
 mod foreign_code;

@@ -51,7 +51,8 @@ fn template(command: &Command, width: usize) -> String {
         push_group(&mut text, title, &rows, width);
     }
     let named = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
-    let others = command.get_subcommands().map(Command::get_name).filter(|name| !named(name));
+    let others = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let others = others.map(Command::get_name).filter(|name| !named(name));
     let rows: Vec<_> = others.filter_map(about).collect();
     push_group(&mut text, "More", &rows, width);
     push_title(&mut text, "Everywhere");

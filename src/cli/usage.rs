@@ -92,12 +92,30 @@ fn refusal(error: &ClapError, arguments: &[OsString]) -> Failure {
     let message = one_line(paragraphs.next().unwrap_or_default());
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: "));
     let tip = tip.map(|tip| one_line(tip.lines().next().unwrap_or(tip)));
+    let tip = if error.kind() == ClapErrorKind::InvalidSubcommand { similar(error) } else { tip };
     let command = command_of(arguments);
     let name = command.get_bin_name().unwrap_or(super::NAME);
     let word = unknown_word(error).filter(|_| name == super::NAME);
     let known = word.and_then(|word| near_misses::hint(&word)).map(str::to_owned);
     let hint = known.or(tip).unwrap_or_else(|| format!("see `{name} --help`"));
     Failure::new(ErrorKind::Usage, message).hint(hint)
+}
+
+/// The commands whose names are similar to the word; hidden ones are not for people.
+fn similar(error: &ClapError) -> Option<String> {
+    let names = match error.get(ContextKind::SuggestedSubcommand)? {
+        ContextValue::Strings(names) => names.iter().map(String::as_str).collect(),
+        ContextValue::String(name) => vec![name.as_str()],
+        _ => Vec::new(),
+    };
+    let is_shown = |name: &&str| !name.starts_with("__");
+    let names: Vec<String> =
+        names.into_iter().filter(is_shown).map(|name| format!("'{name}'")).collect();
+    match names.len() {
+        0 => None,
+        1 => Some(format!("a similar subcommand exists: {}", names[0])),
+        _ => Some(format!("some similar subcommands exist: {}", names.join(", "))),
+    }
 }
 
 /// The word that should have been a command.

@@ -11,6 +11,7 @@
 mod adopt;
 mod alarm;
 mod clock;
+mod completion;
 mod config;
 mod crash;
 mod crash_remote;
