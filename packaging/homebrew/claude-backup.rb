@@ -28,7 +28,7 @@ class ClaudeBackup < Formula
 
   def install
     bin.install "claude-backup"
-    man1.install "man/claude-backup.1"
+    man1.install Dir["man/*.1"]
     bash_completion.install "completions/claude-backup.bash" => "claude-backup"
     fish_completion.install "completions/claude-backup.fish"
     zsh_completion.install "completions/_claude-backup"

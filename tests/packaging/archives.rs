@@ -16,6 +16,10 @@ fn an_archive_has_all_that_a_package_wants_below_one_folder() {
     let folder = format!("claude-backup-{VERSION}-{TARGET}/");
     let names: Vec<&str> =
         list.lines().map(|line| line.split_once(&folder).expect("below the folder").1).collect();
+    let is_page = |name: &&str| name.starts_with("man/claude-backup") && name.ends_with(".1");
+    let (pages, names): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_page);
+    assert!(pages.contains(&"man/claude-backup.1"), "{pages:?}");
+    assert!(pages.contains(&"man/claude-backup-restore.1"), "{pages:?}");
     let expected = [
         "CHANGELOG.md",
         "LICENCES-OF-OTHERS.txt",
@@ -25,7 +29,6 @@ fn an_archive_has_all_that_a_package_wants_below_one_folder() {
         "completions/_claude-backup",
         "completions/claude-backup.bash",
         "completions/claude-backup.fish",
-        "man/claude-backup.1",
     ];
     assert_eq!(names, expected);
     assert_eq!(list.matches("-rwxr-xr-x").count(), 1, "the program alone can be started: {list}");
