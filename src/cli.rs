@@ -77,6 +77,13 @@ enum Command {
 }
 
 impl Command {
+    /// Prints the folders that the command works on, if it works on any.
+    fn tell_of_folders(&self, context: &Context<'_>) {
+        if !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Complete(_)) {
+            context.ui.step(format_args!("backup folder: {}", context.backup_dir.display()));
+        }
+    }
+
     fn run(self, context: &mut Context<'_>) -> Result<u8> {
         match self {
             Self::Init(args) => args.run(context),
@@ -95,6 +102,7 @@ impl Command {
             Self::Uninstall(args) => args.run(context),
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
+            Self::Complete(args) => args.run(context),
         }
     }
 }
@@ -102,7 +110,6 @@ impl Command {
 /// The flags that every command knows, before or after its name.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
-            Self::Complete(args) => args.run(context),
 struct GlobalArgs {
     /// Print one line of JSON and nothing else
     #[arg(long, global = true)]
@@ -183,7 +190,10 @@ impl Cli {
     fn run(self, context: &mut Context<'_>) -> u8 {
         let done = match self.command {
             _ if self.version => context.ui.emit(&VersionReport::new()),
-            Some(command) => command.run(context),
+            Some(command) => {
+                command.tell_of_folders(context);
+                command.run(context)
+            }
             None => without_command(context),
         };
         done.unwrap_or_else(|error| end_with(&error, &mut context.ui))
@@ -348,9 +358,9 @@ mod tests {
                  hint: see `claude-backup completions --help`\n",
             ),
             (
-                &["man", "\u{202e}x"],
+                &["status", "\u{202e}x"],
                 "error: unexpected argument '\\u{202e}x' found\n\
-                 hint: see `claude-backup man --help`\n",
+                 hint: see `claude-backup status --help`\n",
             ),
             (
                 &["--quiet", "man", "--verbose"],

@@ -2,6 +2,7 @@
 //!
 //! Standard output carries one result; standard error carries the talk about it.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ mod ask;
 mod bar;
 mod colour;
 mod failure;
+mod flow;
 pub mod page;
 mod pick;
+mod steps;
 pub mod table;
 pub mod text;
 pub mod words;
@@ -25,6 +28,7 @@ pub use self::ask::Answer;
 pub use self::colour::{Colour, ColourWish};
 pub(crate) use self::failure::write_error;
 pub use self::page::{Mark, Page, Span};
+use self::steps::{SharedErr, Steps};
 pub use self::table::{Column, Table};
 
 /// Which face of a result is shown.
@@ -96,7 +100,7 @@ pub struct Ui<'a> {
     env: &'a Env,
     input: &'a mut (dyn BufRead + Send),
     out: Out<'a>,
-    err: &'a mut (dyn Write + Send),
+    err: SharedErr<'a>,
     manner: Manner,
     /// What was warned of while nothing may stand beside the JSON document: it goes into it.
     warnings: Vec<String>,
@@ -121,7 +125,8 @@ impl<'a> Ui<'a> {
     /// Talks through these streams in this manner.
     pub fn new(env: &'a Env, streams: Streams<'a>, manner: Manner) -> Self {
         let out = Out { stream: streams.out, closed: false };
-        Self { env, input: streams.input, out, err: streams.err, manner, warnings: Vec::new() }
+        let err = SharedErr::new(streams.err);
+        Self { env, input: streams.input, out, err, manner, warnings: Vec::new() }
     }
 
     /// Which face results have.
@@ -169,39 +174,47 @@ impl<'a> Ui<'a> {
         if self.manner.format == Format::Json {
             self.warnings.push(message.as_ref().to_owned());
         }
-        self.say(&[Span::warn("warning:"), Span::plain(" "), Span::plain(message)]);
+        self.say(&[Span::warn("warning:"), Span::plain(" ")], &Span::plain(message));
     }
 
     /// Tells of something good to know; silent with `--quiet`.
     pub fn note(&mut self, message: impl AsRef<str>) {
         if self.manner.talk != Talk::Quiet {
-            self.say(&[Span::plain(message)]);
+            self.say(&[], &Span::plain(message));
         }
     }
 
-    /// Tells of a step; silent without `--verbose`.
-    pub fn detail(&mut self, message: impl AsRef<str>) {
-        if self.manner.talk == Talk::Verbose {
-            self.say(&[Span::dim(message)]);
+    /// Prints a step; silent without `--verbose`, and beside JSON.
+    pub fn step(&self, step: impl Display) {
+        if let Some(steps) = self.steps() {
+            steps.print(&step);
         }
     }
 
     /// Shows an error with its causes and its hint.
     pub fn error(&mut self, error: &anyhow::Error) {
         let (colour, width) = (self.err_colour(), self.err_width());
-        write_error(self.err, self.manner.format, colour, width, error);
+        write_error(&mut self.err, self.manner.format, colour, width, error);
     }
 
-    /// A bar where a person looks at standard error, silence elsewhere; both know of Ctrl-C.
+    /// A bar where a person looks at standard error, silence elsewhere; both know of Ctrl-C, and
+    /// print steps with `--verbose`.
     #[must_use]
-    pub fn progress(&self) -> Box<dyn Progress> {
+    pub fn progress(&self) -> Box<dyn Progress + 'a> {
         let interrupt = Arc::clone(&self.env.interrupt);
         let dumb = self.env.variable("TERM").is_some_and(|term| term == "dumb");
         let talkative = self.manner.talk != Talk::Quiet && self.manner.format == Format::Human;
         if talkative && self.env.terminal.stderr && !dumb {
-            return Box::new(bar::Bar::new(interrupt, self.terminal_width()));
+            return Box::new(bar::Bar::new(interrupt, self.terminal_width(), self.steps()));
         }
-        Box::new(bar::Unseen { interrupt })
+        Box::new(bar::Unseen { interrupt, steps: self.steps() })
+    }
+
+    /// Where steps are printed, if they are.
+    fn steps(&self) -> Option<Steps<'a>> {
+        let is_wanted = self.manner.talk == Talk::Verbose && self.manner.format == Format::Human;
+        let (err, colour, width) = (self.err.clone(), self.err_colour(), self.err_width());
+        is_wanted.then_some(Steps { err, colour, width })
     }
 
     /// The colour of standard output.
@@ -214,11 +227,10 @@ impl<'a> Ui<'a> {
         self.manner.colour.resolve(self.env, self.env.terminal.stderr)
     }
 
-    /// One line on standard error, human readers only; one that cannot be written is not missed.
-    fn say(&mut self, spans: &[Span]) {
+    /// A text on standard error, for human readers only.
+    fn say(&self, lead: &[Span], text: &Span) {
         if self.manner.format == Format::Human {
-            let (colour, width) = (self.err_colour(), self.err_width());
-            let _ = Page::new(&mut self.err, colour, width).spans(spans);
+            self.err.say(self.err_colour(), self.err_width(), lead, text);
         }
     }
 
@@ -303,7 +315,7 @@ mod tests {
         let mut ui = Ui::new(&env, streams, Manner { format, talk, ..Manner::default() });
         ui.warn("old\u{1b}");
         ui.note("news");
-        ui.detail("step");
+        ui.step("step");
         String::from_utf8(err).unwrap()
     }
 

@@ -44,6 +44,9 @@ impl ExportConfigArgs {
         let listing = source::list(&roots, &options, &*progress)?;
         let exported = config_archive::export(&listing, &target)?;
         drop(progress);
+        for file in &listing.files {
+            context.ui.step(format_args!("read {}", file.path.display()));
+        }
         let denied = listing.denied.iter().map(|path| path.display().to_string()).collect();
         let shown = place(&target, env);
         context.ui.emit(&ExportReport::new(exported, denied, target.display().to_string(), shown))

@@ -57,6 +57,13 @@ impl ImportConfigArgs {
         let force = if self.force { " --force" } else { "" };
         let command = format!("claude-backup import-config {file}{force} --with-code");
         let report = ImportReport::new(self.dry_run, checked, &plan, outcome, env);
+        for (verb, files) in [
+            ("new", &report.added),
+            ("replaced", &report.displaced),
+            ("left as it is", &report.kept),
+        ] {
+            files.iter().for_each(|file| context.ui.step(format_args!("{verb} {file}")));
+        }
         context.ui.emit(&ImportReport { command, ..report })
     }
 }

@@ -59,6 +59,7 @@ impl ScheduleArgs {
         if let Wish::Set(frequency) = self.wish {
             let _lock = repository.lock("schedule")?;
             arrange(&repository, frequency, &schedulers, context)?;
+            context.ui.step(format_args!("set the schedule to {}", frequency.as_str()));
         }
         context.warn_of(&repository);
         context.ui.emit(&ScheduleReport::of(&repository, &schedulers)?)

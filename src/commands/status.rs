@@ -27,6 +27,9 @@ impl StatusArgs {
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
         let repository = Repository::open(&context.backup_dir, context.env)?;
         let roots = context.roots(&repository)?;
+        for home in roots.all() {
+            context.ui.step(format_args!("comparing the backup with {}", home.display()));
+        }
         let status = status::read(&repository, &roots)?;
         context.ui.emit(&StatusReport { status, env: context.env.clone() })
     }

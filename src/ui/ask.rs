@@ -1,5 +1,6 @@
 //! Questions, asked only where somebody can answer.
 
+use std::io::Write;
 use std::sync::atomic::Ordering;
 
 use crate::ui::page::{Look, Span, painted};
@@ -41,7 +42,7 @@ impl Ui<'_> {
 
     /// Shows a line that the next question is about, with `--quiet` as well.
     pub fn show(&mut self, line: impl AsRef<str>) {
-        self.say(&[Span::plain(line)]);
+        self.say(&[], &Span::plain(line));
     }
 
     /// Asks for one of these, shown with numbers from 1; returns its index. Return takes `default`.
@@ -52,15 +53,22 @@ impl Ui<'_> {
             return None;
         }
         for (at, choice) in choices.iter().enumerate() {
-            self.say(&[Span::plain(format!("  {}  {choice}", at + 1))]);
+            let number = Span::plain(format!("  {}  ", at + 1));
+            self.say(&[number], &Span::plain(choice));
         }
-        let range = format!("[1-{}, else {}]", choices.len(), default + 1);
+        let range = match choices.len() {
+            1 => "[1]".to_owned(),
+            number => format!("[1-{number}, default {}]", default + 1),
+        };
         let reply = self.reply_to(question, &range)??;
         if reply.is_empty() {
             return Some(default);
         }
-        let number: usize = reply.parse().ok()?;
-        (1..=choices.len()).contains(&number).then(|| number - 1)
+        let number = reply.parse().ok().filter(|number| (1..=choices.len()).contains(number));
+        if number.is_none() {
+            self.say(&[], &Span::plain(format!("`{reply}` is not one of the choices")));
+        }
+        number.map(|number| number - 1)
     }
 
     /// The reply without the space around it; `None` where nobody can answer, `Some(None)` at the
@@ -131,7 +139,7 @@ mod tests {
     #[test]
     fn a_choice_is_a_number_from_the_list() {
         let (choice, shown) = asked("2\n", |ui| ui.choose("Restore?", &["all", "none"], 0));
-        let expected = "  1  all\n  2  none\nRestore? [1-2, else 1] ";
+        let expected = "  1  all\n  2  none\nRestore? [1-2, default 1] ";
         assert_eq!((choice, shown.as_str()), (Some(1), expected));
         assert_eq!(asked("\n", |ui| ui.choose("Restore?", &["all", "none"], 0)).0, Some(0));
     }

@@ -1,55 +1,73 @@
 //! Progress on a terminal: one bar with files, bytes and the time left.
 
-use std::sync::Arc;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::progress::Progress;
-use crate::ui::words::{duration, grouped, size};
+use crate::ui::steps::Steps;
+use crate::ui::text::{Keep, cells, fit, safe};
+use crate::ui::words::{count, duration, grouped, size};
 
-/// Shows nothing, but knows when to stop.
-pub(crate) struct Unseen {
-    pub(crate) interrupt: Arc<AtomicBool>,
+/// Shows no bar, but knows when to stop.
+pub(super) struct Unseen<'a> {
+    pub(super) interrupt: Arc<AtomicBool>,
+    pub(super) steps: Option<Steps<'a>>,
 }
 
 /// Draws on standard error and clears itself when a stage is over.
-pub(crate) struct Bar {
+pub(super) struct Bar<'a> {
     bar: ProgressBar,
     files: Arc<Files>,
     interrupt: Arc<AtomicBool>,
+    steps: Option<Steps<'a>>,
 }
 
 #[derive(Default)]
 struct Files {
+    stage: Mutex<String>,
     done: AtomicU64,
     all: AtomicU64,
 }
 
-impl Progress for Unseen {
+impl Files {
+    fn stage(&self) -> String {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Progress for Unseen<'_> {
     fn start(&self, _stage: &str, _files: u64, _bytes: u64) {}
     fn advance(&self, _files: u64, _bytes: u64) {}
     fn finish(&self) {}
     fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
-}
-
-impl Bar {
-    pub(crate) fn new(interrupt: Arc<AtomicBool>, width: usize) -> Self {
-        let files = Arc::<Files>::default();
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        bar.set_style(style(&files, width));
-        Self { bar, files, interrupt }
+    fn step(&self, step: &dyn Display) {
+        if let Some(steps) = &self.steps {
+            steps.print(step);
+        }
     }
 }
 
-impl Progress for Bar {
+impl<'a> Bar<'a> {
+    pub(super) fn new(interrupt: Arc<AtomicBool>, width: usize, steps: Option<Steps<'a>>) -> Self {
+        let files = Arc::<Files>::default();
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        bar.set_style(style(&files, width));
+        Self { bar, files, interrupt, steps }
+    }
+}
+
+impl Progress for Bar<'_> {
     fn start(&self, stage: &str, files: u64, bytes: u64) {
         self.files.done.store(0, Ordering::Relaxed);
         self.files.all.store(files, Ordering::Relaxed);
         self.bar.reset();
-        self.bar.set_prefix(crate::ui::text::safe(stage).into_owned());
+        let stage = safe(stage).into_owned();
+        *self.files.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
         self.bar.set_length(bytes);
     }
 
@@ -65,48 +83,61 @@ impl Progress for Bar {
     fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
     }
+
+    fn step(&self, step: &dyn Display) {
+        if let Some(steps) = &self.steps {
+            self.bar.suspend(|| steps.print(step));
+        }
+    }
 }
 
 /// A failure between two stages must not leave half a line behind the error.
-impl Drop for Bar {
+impl Drop for Bar<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// The narrower the terminal, the less is told.
 fn style(files: &Arc<Files>, width: usize) -> ProgressStyle {
-    let template = match width {
-        0..50 => "{prefix} {portion}",
-        50..80 => "{prefix} {portion} {files} {left}",
-        _ => "{prefix} {bar:20} {files}, {amount} {left}",
-    };
-    let counted = files.clone();
-    let whole = files.clone();
-    ProgressStyle::with_template(template)
-        .expect("the templates above are well formed")
-        .progress_chars("━╸─")
-        .with_key("files", move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = text.write_str(&files_of(&counted));
-        })
-        .with_key("portion", move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = write!(text, "{} %", percent(state.pos(), state.len(), &whole));
-        })
-        .with_key("amount", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            if let Some(all) = state.len().filter(|all| *all > 0) {
-                let _ = write!(text, "{} of {}", size(state.pos()), size(all));
-            }
-        })
-        .with_key("left", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let _ = text.write_str(&time_left(state));
-        })
+    let files = files.clone();
+    ProgressStyle::with_template("{line}").expect("the template is well formed").with_key(
+        "line",
+        move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let _ = text.write_str(&line(state, &files, width));
+        },
+    )
+}
+
+/// The narrower the terminal, the less is told; the line is never wider than it.
+fn line(state: &ProgressState, files: &Files, width: usize) -> String {
+    let percent = percent(state.pos(), state.len(), files);
+    let bytes = state.len().filter(|all| *all > 0);
+    let amount = bytes.map(|all| format!(", {} of {}", size(state.pos()), size(all)));
+    let amount = amount.unwrap_or_default();
+    let (stage, counted, left) = (&files.stage(), files_of(files), time_left(state));
+    let bar = drawn(percent);
+    let lines = [
+        format!("{stage} {bar} {counted}{amount}{left}"),
+        format!("{stage} {bar} {counted}{amount}"),
+        format!("{stage} {percent} % {counted}{left}"),
+        format!("{stage} {percent} %{left}"),
+        format!("{stage} {percent} %"),
+    ];
+    let fits = lines.iter().find(|line| cells(line) < width);
+    fits.cloned().unwrap_or_else(|| fit(&lines[4], width, Keep::End).into_owned())
+}
+
+/// A bar of twenty cells.
+fn drawn(percent: u64) -> String {
+    let done = usize::try_from(percent / 5).unwrap_or(20).min(20);
+    format!("{}{}", "━".repeat(done), "─".repeat(20 - done))
 }
 
 fn files_of(files: &Files) -> String {
     let (done, all) = (files.done.load(Ordering::Relaxed), files.all.load(Ordering::Relaxed));
     match all {
-        0 => format!("{} files", grouped(done)),
-        _ => format!("{} of {} files", grouped(done), grouped(all)),
+        0 => count(done, "file"),
+        _ => format!("{} of {}", grouped(done), count(all, "file")),
     }
 }
 
@@ -127,13 +158,12 @@ fn time_left(state: &ProgressState) -> String {
         return String::new();
     }
     let millis = left.as_secs().saturating_mul(1000);
-    format!("({} left)", duration(millis.max(1000)).replace(".0 s", " s"))
+    format!(" ({} left)", duration(millis.max(1000)).replace(".0 s", " s"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Mutex;
 
     use indicatif::TermLike;
 
@@ -179,11 +209,15 @@ mod tests {
     }
 
     fn shown(width: u16) -> String {
+        shown_of(width, 2134, 1067)
+    }
+
+    fn shown_of(width: u16, all: u64, done: u64) -> String {
         let paper = Paper { width, line: Arc::default() };
-        let bar = Bar::new(Arc::default(), usize::from(width));
+        let bar = Bar::new(Arc::default(), usize::from(width), None);
         bar.bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(paper.clone())));
-        bar.start("Saving", 2134, 380 * 1024 * 1024);
-        bar.advance(1067, 190 * 1024 * 1024);
+        bar.start("Saving", all, 380 * 1024 * 1024);
+        bar.advance(done, 190 * 1024 * 1024);
         bar.bar.force_draw();
         let shown = paper.line.lock().unwrap().trim_end().to_owned();
         bar.finish();
@@ -197,11 +231,19 @@ mod tests {
         assert!(shown(60).starts_with("Saving 50 % 1,067 of 2,134 files"), "{}", shown(60));
         let wide = shown(100);
         assert!(wide.contains("1,067 of 2,134 files, 190 MiB of 380 MiB"), "{wide}");
+        for width in 11..100 {
+            assert!(cells(&shown(width)) <= usize::from(width), "{width}: {}", shown(width));
+        }
+    }
+
+    #[test]
+    fn one_file_is_one_file() {
+        assert!(shown_of(100, 1, 0).contains("0 of 1 file, 190 MiB"), "{}", shown_of(100, 1, 0));
     }
 
     #[test]
     fn files_count_where_bytes_are_unknown() {
-        let files = Files { done: 1.into(), all: 4.into() };
+        let files = Files { done: 1.into(), all: 4.into(), ..Files::default() };
         assert_eq!(percent(0, Some(0), &files), 25);
         assert_eq!(percent(9, Some(3), &files), 100);
         assert_eq!(percent(0, None, &Files::default()), 0);

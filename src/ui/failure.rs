@@ -60,7 +60,7 @@ fn write_words(page: &mut Page<'_>, error: &anyhow::Error) -> std::io::Result<()
     let known = failure(error);
     write_rows(page, known.map_or(&[], |failure| &failure.rows))?;
     for line in known.into_iter().flat_map(|failure| &failure.lines) {
-        page.spans(&[Span::plain("  "), Span::plain(line)])?;
+        page.flow(&[Span::plain("  ")], &Span::plain(line))?;
     }
     match known.and_then(|failure| failure.hint.as_deref()) {
         Some(hint) => write_labelled(page, Span::bold("hint:"), hint),
@@ -85,9 +85,9 @@ fn write_rows(page: &mut Page<'_>, rows: &[Vec<String>]) -> std::io::Result<()> 
 
 fn write_labelled(page: &mut Page<'_>, label: Span, text: &str) -> std::io::Result<()> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    page.spans(&[label, Span::plain(" "), Span::plain(lines.next().unwrap_or("unknown"))])?;
+    page.flow(&[label, Span::plain(" ")], &Span::plain(lines.next().unwrap_or("unknown")))?;
     for line in lines {
-        page.spans(&[Span::plain("    "), Span::plain(line.trim_end())])?;
+        page.flow(&[Span::plain("    ")], &Span::plain(line.trim_end()))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::ui::Colour;
+use crate::ui::flow;
 use crate::ui::table::Table;
 use crate::ui::text::{cells, safe};
 
@@ -156,12 +157,16 @@ impl<'a> Page<'a> {
         self.colour
     }
 
-    /// One line of ordinary text.
+    /// One line of ordinary text; spaces before it indent all lines that a terminal makes of it.
     ///
     /// # Errors
     /// As the stream says; so for all below.
     pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        self.spans(&[Span::plain(text)])
+        let text = text.as_ref();
+        let indent = text.len() - text.trim_start_matches(' ').len();
+        let (indent, text) = text.split_at(indent);
+        let lead = (!indent.is_empty()).then(|| Span::plain(indent));
+        self.flow(lead.as_slice(), &Span::plain(text))
     }
 
     /// An empty line.
@@ -177,7 +182,17 @@ impl<'a> Page<'a> {
     /// # Errors
     /// As the stream says.
     pub fn heading(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        self.spans(&[Span::bold(text)])
+        self.flow(&[], &Span::bold(text))
+    }
+
+    /// A text behind what leads it; on a terminal, what does not fit hangs below its beginning, and
+    /// commands stand on lines of their own.
+    ///
+    /// # Errors
+    /// As the stream says.
+    pub fn flow(&mut self, lead: &[Span], text: &Span) -> io::Result<()> {
+        let lines = flow::lines(lead, text, self.width.unwrap_or(usize::MAX));
+        lines.iter().try_for_each(|line| self.spans(line))
     }
 
     /// One line of pieces, set side by side as they are.
@@ -196,7 +211,12 @@ impl<'a> Page<'a> {
     /// # Errors
     /// As the stream says.
     pub fn mark(&mut self, mark: Mark, text: impl AsRef<str>) -> io::Result<()> {
-        self.spans(&[mark.span(), Span::plain(" "), Span::plain(text)])
+        self.flow(&[mark.span(), Span::plain(" ")], &Span::plain(text))
+    }
+
+    /// Where the values of fields begin on a page of this width, behind labels of so many cells.
+    pub(super) fn value_column(label: usize, width: usize) -> usize {
+        if width < NARROW { 2 } else { label + 2 }
     }
 
     /// Labels with their values below each other, the values aligned.
@@ -207,12 +227,14 @@ impl<'a> Page<'a> {
         let label_width = fields.iter().map(|(label, _)| cells(label)).max().unwrap_or(0);
         for (label, value) in fields {
             if self.width.is_some_and(|width| width < NARROW) {
-                self.spans(&[Span::dim(label)])?;
-                self.spans(&[Span::plain("  "), value.clone()])?;
+                if !label.is_empty() {
+                    self.spans(&[Span::dim(label)])?;
+                }
+                self.flow(&[Span::plain("  ")], value)?;
                 continue;
             }
             let gap = " ".repeat(label_width - cells(label) + 2);
-            self.spans(&[Span::dim(label), Span::plain(gap), value.clone()])?;
+            self.flow(&[Span::dim(label), Span::plain(gap)], value)?;
         }
         Ok(())
     }

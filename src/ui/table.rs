@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::ui::page::{Look, Page, Span};
-use crate::ui::text::{Keep, cells, fit, wrap};
+use crate::ui::page::{Page, Span};
+use crate::ui::text::{Keep, cells, fit};
 
 /// One column: its title, its side, and what may be cut from it.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,15 @@ impl Column {
         Self { title, side: Side::Right, keep: None }
     }
 
+    /// A value that may be cut, cut if one of its words is wider than the room.
+    fn fitted(self, cell: &Span, room: usize) -> Span {
+        let has_room = cell.text.split(' ').all(|word| cells(word) <= room);
+        match self.keep.filter(|_| !has_room) {
+            Some(keep) => Span { text: fit(&cell.text, room, keep).into_owned(), look: cell.look },
+            None => cell.clone(),
+        }
+    }
+
     /// The fewest cells it can do with, given those it would like.
     fn least(self, natural: usize) -> usize {
         match self.keep {
@@ -90,7 +99,7 @@ impl Table {
         }
         match self.widths(page.width()) {
             Some(widths) => self.write_rows(page, &widths),
-            None => self.write_records(page, page.width().unwrap_or(LEAST)),
+            None => self.write_records(page),
         }
     }
 
@@ -178,44 +187,26 @@ impl Table {
         line
     }
 
-    /// One block of lines per row, for a terminal too narrow for columns.
-    fn write_records(&self, page: &mut Page<'_>, width: usize) -> io::Result<()> {
+    /// One block of lines per row, for a terminal too narrow for columns: the first cell, then the
+    /// others behind their titles.
+    fn write_records(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let width = page.width().unwrap_or(usize::MAX);
+        let label = self.columns.iter().skip(1).map(|column| cells(column.title)).max();
+        let room = width.saturating_sub(Page::value_column(label.unwrap_or_default(), width));
         for (at, row) in self.rows.iter().enumerate() {
             if at > 0 {
                 page.blank()?;
             }
-            for (column, cell) in self.columns.iter().zip(row) {
-                if !cell.text.is_empty() {
-                    write_labelled(page, *column, cell, width)?;
-                }
+            let mut cells = self.columns.iter().zip(row);
+            if let Some((column, first)) = cells.next() {
+                page.flow(&[], &column.fitted(first, width))?;
             }
+            let others = cells.filter(|(_, cell)| !cell.text.is_empty());
+            let field = |(column, cell): (&Column, _)| (column.title, column.fitted(cell, room));
+            page.fields(&others.map(field).collect::<Vec<_>>())?;
         }
         Ok(())
     }
-}
-
-/// The title and the value on one line where both fit, else the value alone.
-fn write_labelled(
-    page: &mut Page<'_>,
-    column: Column,
-    cell: &Span,
-    width: usize,
-) -> io::Result<()> {
-    if column.title.is_empty() && cells(&cell.text) <= width {
-        return page.spans(std::slice::from_ref(cell));
-    }
-    let label = Span::new(Look::Dim, format!("{} ", column.title));
-    if cells(&label.text) + cells(&cell.text) <= width {
-        return page.spans(&[label, cell.clone()]);
-    }
-    if let Some(keep) = column.keep {
-        let text = fit(&cell.text, width, keep).into_owned();
-        return page.spans(&[Span { text, look: cell.look }]);
-    }
-    for text in wrap(&cell.text, width) {
-        page.spans(&[Span { text, look: cell.look }])?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -291,16 +282,36 @@ Project     Title      Id           Size
     fn twenty_columns_stack_the_row() {
         let expected = r"
 …/work/claude-backup
-Title Fix the parser
-Id 1f0c2a9e
-Size 380 MiB
+Title
+  Fix the parser
+Id
+  1f0c2a9e
+Size
+  380 MiB
 
 /日本/プロジェクト
-\u{1b}[2J\u{202e}ev…
-Id 00000000
-Size 1.2 KiB
+Title
+  \u{1b}[2J\u{202e}…
+Id
+  00000000
+Size
+  1.2 KiB
 ";
         assert_eq!(drawn(&sessions(), Some(20)), expected);
+    }
+
+    #[test]
+    fn records_have_two_aligned_columns_and_keep_whole_words() {
+        let mut table =
+            Table::new(&[Column::path("project"), Column::text("title"), Column::whole("session")]);
+        let title = "日本語のとても長いタイトルですからおりかえします";
+        table.row(["/home/tom/work".into(), title.into(), "1b9342d9-1e35-4d3e-ab6c".into()]);
+        let expected = r"
+/home/tom/work
+title    日本語のとても長いタイトルですか…
+session  1b9342d9-1e35-4d3e-ab6c
+";
+        assert_eq!(drawn(&table, Some(42)), expected);
     }
 
     #[test]

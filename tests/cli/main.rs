@@ -55,6 +55,8 @@ mod system;
 mod to_project;
 mod uninstall;
 mod user_git;
+mod verbose;
 mod verify;
 mod versions;
 mod witness;
+mod wrapping;
