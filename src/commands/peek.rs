@@ -1,4 +1,4 @@
-//! `peek`: look into a session without restoring it.
+//! `peek`: a session's summary and messages, without restoring it.
 
 use anyhow::Result;
 use clap::Args;
@@ -8,12 +8,12 @@ use super::preview::preview;
 use super::which::Which;
 use crate::repository::Repository;
 
-/// Look into a session
+/// Show a session's summary and messages
 #[derive(Args, Clone, Debug)]
 pub struct PeekArgs {
     #[command(flatten)]
     which: Which,
-    /// Show so many messages from each end
+    /// Show N messages of each end
     #[arg(long, value_name = "N", default_value_t = 2)]
     messages: usize,
 }

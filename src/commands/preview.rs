@@ -1,4 +1,4 @@
-//! A session seen from outside: what `peek` shows, and `restore` before it gives one back.
+//! A session's summary and messages: what `peek` shows, and `restore` before it restores one.
 
 use std::io;
 
@@ -13,12 +13,9 @@ use crate::restore::{self, SessionLines, Wanted};
 use crate::session::MachineSlug;
 use crate::source::Kind;
 use crate::transcript::{self, Peek, Preview, Summary};
-use crate::ui::text::{Keep, fit};
 use crate::ui::words::{count, grouped, place, size, when};
 use crate::ui::{Page, Report, Span};
 
-/// Where the values of a page's fields begin, at most.
-const PROMPT_AT: usize = 12;
 /// Bytes of a long session that are read at either end.
 const AT_AN_END: usize = 256 << 10;
 
@@ -119,7 +116,7 @@ impl Report for PeekReport {
         page.heading(summary.title.as_deref().unwrap_or("(no title)"))?;
         let tokens = &summary.tokens;
         let tokens = format!(
-            "{} in, {} out, {} cache written, {} cache read",
+            "{} input, {} output, {} cache written, {} cache read",
             grouped(tokens.input),
             grouped(tokens.output),
             grouped(tokens.cache_write),
@@ -129,12 +126,11 @@ impl Report for PeekReport {
         let mut fields = vec![
             ("session", Span::plain(&self.uuid)),
             ("project", Span::plain(place(project.as_ref(), &self.env))),
-            ("when", Span::plain(self.dates())),
+            ("last active", Span::plain(self.dates())),
             ("size", Span::plain(format!("{messages}, {}", size(self.uncompressed_bytes)))),
         ];
         if let Some(prompt) = &summary.first_prompt {
-            let room = page.width().map_or(usize::MAX, |width| width.saturating_sub(PROMPT_AT));
-            fields.push(("asked", Span::plain(fit(prompt, room, Keep::Start))));
+            fields.push(("first prompt", Span::plain(prompt)));
         }
         if summary.answers > 0 {
             fields.push(("tokens", Span::plain(tokens)));
@@ -154,7 +150,7 @@ impl Report for PeekReport {
                     "" => Span::dim("(no text)"),
                     _ => Span::plain(preview),
                 };
-                page.spans(&[Span::bold(format!("{role:9} ")), text])?;
+                page.flow(&[Span::bold(format!("{role:9} "))], &text)?;
             }
         }
         Ok(())

@@ -10,10 +10,10 @@ use crate::repository::index::IndexEntry;
 /// The words that name one session
 #[derive(Args, Clone, Debug)]
 pub(super) struct Which {
-    /// The session: its id, or a part of it that fits no other
+    /// Session id, or a unique prefix
     session: String,
-    /// Only what this machine saved
-    #[arg(long, value_name = "SLUG")]
+    /// Only sessions of this machine
+    #[arg(long, value_name = "MACHINE")]
     machine: Option<String>,
     /// Only projects whose path or folder name has this in it
     #[arg(long, value_name = "NAME", allow_hyphen_values = true, value_parser = super::project_name)]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::content::Content;
 use super::lines::Lines;
 use super::message_ids::for_each_chunk;
+use super::prompt::is_program_note;
 use super::record::{self, Record};
 use super::summary::Summary;
 use super::tally::{Group, Tally};
@@ -131,8 +132,12 @@ impl Ends {
         ends
     }
 
-    /// Adds a record to its message, which may have begun any number of records ago.
+    /// Adds a record to its message, which may have begun any number of records ago; what the
+    /// program wrote by itself is passed over, as it is for titles.
     fn add(&mut self, group: Group, record: &Record<'_, Content<'_>>) {
+        if is_program_note(record) {
+            return;
+        }
         if group.is_new {
             return self.begin(Message::new(group.key, record));
         }
@@ -261,6 +266,27 @@ mod tests {
             seen.last_messages,
             [Preview { role: "unknown".into(), preview: "two lines".into() }]
         );
+    }
+
+    #[test]
+    fn what_the_program_wrote_by_itself_is_passed_over() {
+        let line = |content: &str, more: &str| {
+            format!(
+                "{{\"type\":\"user\",\"message\":{{\"role\":\"user\",\"content\":\"{content}\"}}{more}}}\n"
+            )
+        };
+        let text = [
+            line("<local-command-caveat>Caveat: …", ",\"isMeta\":true"),
+            line("<command-name>/model</command-name>", ""),
+            line("<local-command-stdout>Set model", ""),
+            line("Why does 1h30m fail?", ""),
+            line("This session is continued", ",\"isCompactSummary\":true"),
+            line("And 90m?", ""),
+            line("<bash-input>ls</bash-input>", ""),
+        ];
+        let seen = look(&text.concat(), 2);
+        assert_eq!(previews(&seen.first_messages), ["Why does 1h30m fail?", "And 90m?"]);
+        assert_eq!((seen.last_messages.len(), seen.message_count), (0, 7));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which text is a user's prompt, and how long texts become one line of a list.
 
-use super::content::Body;
+use super::content::{Body, Content};
 use super::record::Record;
 
 /// How many characters of a prompt or a title are kept.
@@ -40,6 +40,15 @@ pub(super) fn prompt_of<'a, B: Body<'a>>(record: &Record<'a, B>) -> Option<Strin
     }
     let content = record.content().filter(|content| !content.has_tool_result())?;
     content.texts().filter(|text| !is_from_the_program(text)).find_map(one_line)
+}
+
+/// True for what the program itself wrote in the user's place: slash commands, shell lines, notes.
+pub(super) fn is_program_note<'a>(record: &Record<'a, Content<'a>>) -> bool {
+    if record.kind() != "user" {
+        return false;
+    }
+    let mut texts = record.content().into_iter().flat_map(Content::texts).peekable();
+    record.is_made() || texts.peek().is_some() && texts.all(is_from_the_program)
 }
 
 /// The first 200 characters, each run of white space as one space; `None` where nothing is left.
