@@ -440,7 +440,7 @@ fn rejected(rejection: &Rejection) -> String {
 fn not_pushed(status: &Status) -> Option<String> {
     if let Some(secret) = status.unpushed_secrets.first() {
         let (path, Finding { line, kind, .. }) = (&secret.path, &secret.finding);
-        let secrets = number(status.unpushed_secrets.len() as u64, "likely secret");
+        let secrets = counted(status.unpushed_secrets.len() as u64, "likely secret");
         return Some(format!(
             "no push: {secrets} in the config profile ({path}:{line}: {kind}); see `claude-backup secrets list`"
         ));
