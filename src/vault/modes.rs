@@ -37,8 +37,7 @@ impl Vault {
 
     fn close_to_others(&self, depth: usize) {
         let tops = [&self.root, &self.git_dir];
-        let failed = tops.into_iter().filter_map(|top| close_to_others(top, depth).err()).last();
-        if let Some(error) = failed {
+        for error in tops.into_iter().filter_map(|top| close_to_others(top, depth).err()) {
             self.warn(format!("other users may be able to read the backup: {error}"));
         }
     }
