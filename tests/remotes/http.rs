@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::bare::Bare;
 use crate::needs::{self, Need};
 use crate::running::Running;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, LOOPBACK};
 
 /// So long a machine may take to ask for something.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +36,14 @@ impl HttpServer {
     /// Starts one; nothing where the machine lacks what it takes.
     pub fn start(wants: &Wants) -> Option<Self> {
         let tls: &[Need] = if wants.tls { &[Need::Openssl] } else { &[] };
-        needs::met(&[&[Need::Python, Need::HttpBackend], tls].concat()).then(|| Self::run(wants))
+        let is_met = needs::met(&[&[Need::Python, Need::HttpBackend], tls].concat());
+        is_met.then(|| Self::run(wants, LOOPBACK))
+    }
+
+    /// One whose certificate is for another name.
+    pub fn with_certificate_for(names: &str) -> Option<Self> {
+        let is_met = needs::met(&[Need::Python, Need::HttpBackend, Need::Openssl]);
+        is_met.then(|| Self::run(&Wants { login: None, tls: true }, names))
     }
 
     /// One that lets everybody in.
@@ -44,13 +51,13 @@ impl HttpServer {
         Self::start(&Wants::default())
     }
 
-    fn run(wants: &Wants) -> Self {
+    fn run(wants: &Wants, names: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         std::fs::create_dir(&root).unwrap();
         let bare = Bare::below(&root);
         std::fs::write(folder.path().join("moods"), "{}").unwrap();
-        let certificate = wants.tls.then(Certificate::new);
+        let certificate = wants.tls.then(|| Certificate::new(names));
         let mut command = Command::new("python3");
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/remotes/githttp.py"));
         command.args([root, folder.path().join("moods"), folder.path().join("log")]);

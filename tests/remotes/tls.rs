@@ -5,18 +5,22 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A self-signed certificate for 127.0.0.1 and localhost, made for this test.
+/// Where the servers of these tests are.
+pub const LOOPBACK: &str = "IP:127.0.0.1,DNS:localhost";
+
+/// A self-signed certificate, made for this test.
 pub struct Certificate {
     folder: TempDir,
 }
 
 impl Certificate {
-    pub fn new() -> Self {
+    /// One for these names, as `openssl` writes them.
+    pub fn new(names: &str) -> Self {
         let certificate = Self { folder: tempfile::tempdir().unwrap() };
         let status = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
             .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
+            .args(["-addext", &format!("subjectAltName={names}")])
             .arg("-keyout")
             .arg(certificate.key())
             .arg("-out")
