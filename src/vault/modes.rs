@@ -37,7 +37,8 @@ impl Vault {
 
     fn close_to_others(&self, depth: usize) {
         let tops = [&self.root, &self.git_dir];
-        for error in tops.into_iter().filter_map(|top| close_to_others(top, depth).err()) {
+        let results = tops.map(|top| close_to_others(top, depth));
+        if let Some(error) = results.into_iter().find_map(Result::err) {
             self.warn(format!("other users may be able to read the backup: {error}"));
         }
     }
