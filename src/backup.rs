@@ -63,11 +63,13 @@ pub struct BackupOutcome {
 /// # Errors
 /// Where the repository cannot be read or written.
 pub fn save(
-    repository: &Repository,
+    repository: &mut Repository,
     request: &BackupRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<BackupOutcome> {
     let begun = repository.env().now();
+    let renamed = repository.follow_renamed_folder();
+    noted(repository, renamed)?;
     let sync = noted(repository, save_new(repository, request, progress))?;
     match &sync.commit {
         Some(commit) => progress.step(&format_args!("committed {commit}")),

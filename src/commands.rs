@@ -12,6 +12,7 @@ use crate::repository::{Repository, place, settings};
 use crate::source::Roots;
 use crate::ui::Ui;
 
+mod accept;
 pub mod backend;
 pub mod complete;
 pub mod completions;

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     CommitRejected,
     /// A push would publish what looks like a secret.
     SecretFound,
+    /// A machine's key would have to be accepted first.
+    KeyNotAccepted,
     /// Stopped by the user.
     Interrupted,
 }
@@ -57,7 +59,8 @@ impl ErrorKind {
             | Self::Refused
             | Self::PublicRepository
             | Self::TimedOut
-            | Self::SecretFound => 1,
+            | Self::SecretFound
+            | Self::KeyNotAccepted => 1,
             Self::Usage => 2,
             Self::CommitRejected => 3,
             Self::NoRepository => 10,

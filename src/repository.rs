@@ -13,6 +13,7 @@ pub mod index;
 mod integrate;
 pub mod layout;
 pub mod ledger;
+mod lines;
 pub mod lock;
 mod locks;
 pub mod lost;
@@ -24,12 +25,14 @@ pub mod origin;
 pub mod place;
 mod reject;
 mod rejection;
+mod renamed;
 pub mod revision;
 mod run_log;
 mod scratch;
 pub mod settings;
 mod sizes;
 pub mod stage;
+pub mod trust;
 mod work_tree;
 
 use std::borrow::Cow;
@@ -41,8 +44,8 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 
 use self::cache::Cache;
-use self::layout::{LedgerName, MACHINES, machine_folder};
-use self::ledger::{Content, Entry, Ledger};
+use self::layout::{MACHINES, machine_folder};
+use self::ledger::{Content, Entry};
 use self::manifest::{MachineLine, Manifest};
 use self::revision::Revision;
 use self::sizes::Sizes;
@@ -140,7 +143,7 @@ impl Repository {
         self.root.join(machine_folder(machine)).join(name)
     }
 
-    /// The machines that have a folder, in the work tree or in git, this one first.
+    /// The machines that have a folder, in the work tree or in git, now or before, this one first.
     ///
     /// # Errors
     /// Where `machines/` cannot be listed.
@@ -157,82 +160,10 @@ impl Repository {
         }
         let slugs = names.into_iter().filter_map(|name| MachineSlug::new(name).ok());
         let mut machines: Vec<MachineSlug> = slugs.collect();
+        machines.extend(self.kept_machines());
         machines.sort_by_key(|slug| (*slug != self.machine, slug.clone()));
         machines.dedup();
         Ok(machines)
-    }
-
-    /// A machine's ledger; lines that cannot be read are taken from git, or warned of.
-    ///
-    /// # Errors
-    /// Where neither the work tree nor git can be read.
-    pub fn ledger(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
-        let file = format!("{}/{}", machine_folder(machine), name.file());
-        let path = self.root.join(&file);
-        let Some(committed) = self.vault.find(&file)? else { return Ok(Ledger::default()) };
-        let text = match read_if_exists(&path) {
-            Ok(Some(text)) if ObjectId::of_bytes(&text) == committed.id => text,
-            _ => {
-                self.warn(format!("`{}` was damaged; taken from git", path.display()));
-                self.vault.read(committed.id)?
-            }
-        };
-        let (ledger, damaged) = Ledger::parse(&text);
-        for line in damaged {
-            self.warn(format!("`{}`, {line}", path.display()));
-        }
-        Ok(ledger)
-    }
-
-    /// The names of a machine's ledgers, from git.
-    ///
-    /// # Errors
-    /// Where git cannot be read.
-    pub fn ledger_names(&self, machine: &MachineSlug) -> Result<Vec<LedgerName>> {
-        let folder = ledger_folder(machine);
-        let mut names = Vec::new();
-        for file in self.vault.files_below(&folder)? {
-            let name = file.text_path().and_then(|path| path.rsplit('/').next());
-            names.extend(name.and_then(LedgerName::of_file));
-        }
-        Ok(names)
-    }
-
-    /// A ledger for giving back: that of a machine without any is made from its archives.
-    ///
-    /// # Errors
-    /// As [`Self::ledger`].
-    pub fn lines(&self, machine: &MachineSlug, name: &LedgerName) -> Result<Ledger> {
-        match self.has_ledgers(machine)? {
-            true => self.ledger(machine, name),
-            false => Ok(foreign::ledger(self, machine, name)),
-        }
-    }
-
-    /// All of a machine's ledgers, for giving back.
-    ///
-    /// # Errors
-    /// As [`Self::ledger`].
-    pub fn all_lines(&self, machine: &MachineSlug) -> Result<Vec<(LedgerName, Ledger)>> {
-        if self.has_ledgers(machine)? {
-            return self.ledgers(machine);
-        }
-        let names = foreign::ledger_names(self, machine).into_iter();
-        Ok(names.map(|name| (name.clone(), foreign::ledger(self, machine, &name))).collect())
-    }
-
-    /// False for a machine that runs the shell tool, and for this one until the first sync.
-    fn has_ledgers(&self, machine: &MachineSlug) -> Result<bool> {
-        Ok(self.vault.folder(&ledger_folder(machine))?.is_some())
-    }
-
-    /// All of a machine's ledgers.
-    ///
-    /// # Errors
-    /// As [`Self::ledger`].
-    pub fn ledgers(&self, machine: &MachineSlug) -> Result<Vec<(LedgerName, Ledger)>> {
-        let names = self.ledger_names(machine)?;
-        names.into_iter().map(|name| Ok((name.clone(), self.ledger(machine, &name)?))).collect()
     }
 
     /// The cache of this machine's files, if it is true to what is stored.
@@ -274,8 +205,9 @@ impl Repository {
     /// A machine's manifest; a missing or damaged one is taken from git, or is an empty one.
     #[must_use]
     pub fn machine_manifest(&self, machine: &MachineSlug) -> Manifest {
+        let is_tip = self.view(machine).is_ok_and(|view| view.is_tip());
         let manifest = self.manifest_at(&self.work_file(machine, "manifest.json"));
-        if !manifest.machine_slug.is_empty() {
+        if is_tip && !manifest.machine_slug.is_empty() {
             return manifest;
         }
         let committed = self.committed_manifest(machine).ok().flatten();
@@ -287,6 +219,9 @@ impl Repository {
     /// # Errors
     /// Where git cannot be read or the file cannot be written.
     pub fn mended_manifest(&self, machine: &MachineSlug) -> Result<Manifest> {
+        if !self.view(machine)?.is_tip() {
+            return Ok(self.machine_manifest(machine));
+        }
         let path = self.work_file(machine, "manifest.json");
         let present = read_if_exists(&path)?.and_then(|text| Manifest::parse(&text).ok());
         if let Some(manifest) = present {
@@ -314,7 +249,9 @@ impl Repository {
                 let committed = self.committed_manifest(&machine).ok().flatten();
                 committed.and_then(|text| Manifest::parse(&text).ok()).unwrap_or_default()
             });
-            lines.push(manifest.line(machine.as_str()));
+            let signature = self.view(&machine)?.signature;
+            let signature = Some(signature).filter(|signature| !signature.is_own());
+            lines.push(MachineLine { signature, ..manifest.line(machine.as_str()) });
         }
         lines.sort_by(|a, b| a.slug.cmp(&b.slug));
         Ok(lines)
@@ -329,7 +266,10 @@ impl Repository {
     }
 
     fn committed_manifest(&self, machine: &MachineSlug) -> Result<Option<Vec<u8>>> {
-        let committed = self.vault.find(&format!("{}/manifest.json", machine_folder(machine)))?;
+        let committed = match self.view(machine)?.folder() {
+            Some(folder) => self.vault.file_in(folder, "manifest.json")?,
+            None => None,
+        };
         committed.map(|file| self.vault.read(file.id)).transpose()
     }
 
@@ -357,7 +297,12 @@ impl Repository {
     ) -> Result<Box<dyn std::io::Read + Send>> {
         let mut parts: Vec<Box<dyn std::io::Read + Send>> = Vec::new();
         for (name, part) in content.files(path) {
-            parts.push(self.open_part(&self.work_file(machine, &name), part)?);
+            let file = self.work_file(machine, &name);
+            match *machine == self.machine || self.view(machine)?.is_tip() {
+                true => parts.push(self.open_part(&file, part)?),
+                // What was accepted or kept is in git, whatever lies in the work tree now.
+                false => parts.push(self.open_blob(&file, part)?),
+            }
         }
         // What inflates to more than its line says is not what was stored: one byte tells.
         Ok(Box::new(content.form.open(parts)?.take(content.length.saturating_add(1))))
@@ -375,6 +320,9 @@ impl Repository {
         content: &Content,
         bytes: usize,
     ) -> Option<(Vec<u8>, Vec<u8>)> {
+        if !self.view(machine).ok()?.is_tip() {
+            return None;
+        }
         let files = content.files(path);
         let (first, (last, part)) = (files.first()?, files.last()?);
         let is_long = |part: &ledger::StoredPart| part.uncompressed > 2 * bytes as u64;
@@ -405,10 +353,19 @@ impl Repository {
         {
             return Ok(Box::new(std::io::BufReader::new(fs_err::File::open(path)?)));
         }
+        let stored = self.open_blob(path, part)?;
+        self.warn(format!("`{}` was damaged or missing; taken from git", path.display()));
+        Ok(stored)
+    }
+
+    fn open_blob(
+        &self,
+        path: &Path,
+        part: &ledger::StoredPart,
+    ) -> Result<Box<dyn std::io::Read + Send>> {
         let bytes = self.vault.read(part.blob).with_context(|| {
             format!("`{}` is damaged, and git has no copy of it", path.display())
         })?;
-        self.warn(format!("`{}` was damaged or missing; taken from git", path.display()));
         Ok(Box::new(std::io::Cursor::new(bytes)))
     }
 
@@ -467,8 +424,4 @@ impl Repository {
         warnings.extend(self.vault.take_warnings());
         std::mem::take(warnings)
     }
-}
-
-fn ledger_folder(machine: &MachineSlug) -> String {
-    format!("{}/ledger", machine_folder(machine))
 }

@@ -31,6 +31,7 @@ use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
 use crate::repository::layout::LedgerName;
 use crate::repository::ledger::{Content, Entry};
+use crate::repository::trust::Signature;
 use crate::session::MachineSlug;
 use crate::source::Kind;
 
@@ -257,7 +258,7 @@ pub fn plan_all(
 ) -> Result<RestorePlan> {
     let machines = match only {
         Some(machine) => vec![machine.clone()],
-        None => repository.machines()?,
+        None => repository.machines_by_trust()?,
     };
     let owners = Owners::find(repository, &machines)?;
     let home_machine = only.unwrap_or(&repository.machine);
@@ -348,7 +349,13 @@ pub fn entries_of(
     machine: &MachineSlug,
     session: &IndexEntry,
 ) -> Result<Vec<Entry>> {
-    let ledger = repository.lines(machine, &LedgerName::of_project(&session.project_hash))?;
+    let name = LedgerName::of_project(&session.project_hash);
+    let ledger = match session.signature {
+        Signature::Unverified => {
+            repository.unverified_lines(machine)?.remove(&name).unwrap_or_default()
+        }
+        _ => repository.lines(machine, &name)?,
+    };
     let is_of_session = |entry: &Entry| {
         entry.path.session().is_some_and(|id| id.as_str() == session.uuid)
             && entry.path.project().is_some_and(|p| p.as_str() == session.project_hash)

@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::push_scan;
 use crate::repository::lock::Attempt;
 use crate::repository::manifest::{LastPush, stamp};
+use crate::repository::trust::OwnFolder;
 use crate::repository::{INCOMING, LeftOut, MERGE, Rejection, RemoteLock, Repository, SEEN};
 use crate::sync;
 use crate::vault::transport::{Address, Choice, References, Sent, Transport, preflight, refused};
@@ -115,6 +116,7 @@ pub fn clone_into(
         Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
             .hint("send it with `claude-backup sync`")
     })?;
+    copy.examine(tip)?;
     copy.follow(tip)?;
     Ok(copy)
 }
@@ -126,6 +128,8 @@ pub fn clone_into(
 pub fn join(repository: &mut Repository, look: &Look) -> Result<()> {
     match look.tip {
         Some(tip) if !repository.contains(tip)? => take_over(repository, tip),
+        // A clone that was made by hand has commits whose signatures nobody looked at.
+        Some(tip) if !repository.is_examined()? => repository.examine(tip).map(drop),
         _ => Ok(()),
     }
 }
@@ -243,7 +247,7 @@ fn exchange(
 /// Takes over what the remote has, under the backup's lock.
 fn merge(repository: &mut Repository, look: &Look) -> Result<()> {
     match look.tip {
-        Some(tip) if !repository.contains(tip)? => {
+        Some(tip) if !repository.contains(tip)? || !repository.is_examined()? => {
             let _lock = repository.relock(MERGE)?;
             join(repository, look)
         }
@@ -359,17 +363,24 @@ fn receive_rejected(repository: &mut Repository, progress: &dyn Progress) -> Res
 /// Puts our commits on top of the remote's, our folder staying ours.
 fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
     repository.give_way(theirs)?;
-    match repository.changed_elsewhere(theirs)? {
-        Some(folder)
-            if repository.is_behind(theirs)? && sync::is_contained_in(repository, folder)? =>
+    let examination = repository.examine(theirs)?;
+    let is_joining = repository.vault.head()?.is_none();
+    match repository.judge_own_folder(theirs, &examination)? {
+        OwnFolder::Signed(folder)
+            if !is_joining
+                && repository.is_behind(theirs)?
+                && sync::is_contained_in(repository, folder)? =>
         {
             repository.follow(theirs)?;
         }
-        Some(folder) => {
+        OwnFolder::Replaced(signed) if is_joining => {
+            repository.follow_without_own_folder(theirs, signed)?;
+        }
+        OwnFolder::Signed(folder) | OwnFolder::Replaced(Some(folder)) if !is_joining => {
             sync::reunite(repository, folder)?;
             repository.integrate(theirs)?;
         }
-        None => repository.integrate(theirs)?,
+        _ => repository.integrate(theirs)?,
     }
     repository.vault.set_reference(SEEN, theirs)?;
     incoming::forget(repository);

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
+use super::accept::{AcceptArgs, Question};
 use super::backend::BackendName;
 use super::foreign_code::CodeArgs;
 use super::joining::{self, FreshFolder, Wanted};
@@ -42,6 +43,8 @@ pub struct InitArgs {
     /// The machine's name in the backup, to take an earlier folder back
     #[arg(long, value_name = "SLUG")]
     machine: Option<String>,
+    #[command(flatten)]
+    accept: AcceptArgs,
     /// How often to back up automatically
     #[arg(long, value_name = "FREQ", conflicts_with = "no_schedule")]
     schedule: Option<Frequency>,
@@ -96,6 +99,11 @@ impl InitArgs {
         repository.secret_policy = SecretPolicy::of(self.allow_secrets);
         let remote_lock = repository.lock_remote("init")?;
         let connected = self.connect(&mut repository, &remote_lock, destination.as_ref(), context);
+        let connected = connected.and_then(|(lock, joined)| {
+            let machine = machine.as_ref();
+            self.take_machine(&mut repository, machine, joined.as_ref(), context)?;
+            Ok((lock, joined))
+        });
         let (lock, joined) = match connected {
             Ok(connected) => connected,
             Err(error) => {
@@ -104,9 +112,6 @@ impl InitArgs {
                 return Err(error);
             }
         };
-        if let Some(machine) = machine {
-            take_machine(&mut repository, machine, joined.as_ref())?;
-        }
         let locks = (remote_lock, lock);
         let done = self.bring_together(&mut repository, locks, joined.as_ref(), context);
         let (saved, restored) = match done {
@@ -224,6 +229,38 @@ impl InitArgs {
         backend::settle(repository, tried.as_ref())?;
         let joined = tried.map(|tried| tried.look).filter(|look| look.tip.is_some());
         Ok((lock, joined))
+    }
+
+    /// Gives this machine a name; a folder of that name that the remote has becomes its own again,
+    /// once the user has accepted the key that signed it.
+    fn take_machine(
+        &self,
+        repository: &mut Repository,
+        machine: Option<&MachineSlug>,
+        joined: Option<&Look>,
+        context: &mut Context<'_>,
+    ) -> Result<()> {
+        let Some(machine) = machine else { return Ok(()) };
+        let settled = repository.vault.setting("machine")?;
+        if settled.as_deref().is_some_and(|settled| settled != machine.as_str()) {
+            let message = format!("this machine is `{}` in the backup already", repository.machine);
+            return Err(Failure::new(ErrorKind::Usage, message)
+                .hint("leave --machine out to continue")
+                .into());
+        }
+        let tip = joined.and_then(|look| look.tip);
+        if settled.is_none()
+            && let Some(offered) = repository.offered(machine, tip)?
+        {
+            let question = Question {
+                notes: vec![joining::describe(machine, &offered)],
+                text: format!("Is this machine `{machine}`, reinstalled?"),
+                command: format!("claude-backup init --machine {machine}"),
+            };
+            self.accept.agree(&offered.acceptance, &question, context)?;
+            repository.accept_own(machine, offered.commit, &offered.acceptance)?;
+        }
+        repository.take_name(machine.clone(), tip)
     }
 
     /// Takes over what the remote has, saves what is here, gives back what is wished.
@@ -363,22 +400,6 @@ fn give_back(
 /// True for a folder in which no backup was ever made: a first `init` that was cut off.
 fn begins_here(repository: &Repository) -> Result<bool> {
     Ok(repository.vault.head()?.is_none())
-}
-
-/// Gives this machine a name; a folder of that name that the remote has becomes its own again.
-fn take_machine(
-    repository: &mut Repository,
-    machine: MachineSlug,
-    joined: Option<&Look>,
-) -> Result<()> {
-    let settled = repository.vault.setting("machine")?;
-    if settled.as_deref().is_some_and(|settled| settled != machine.as_str()) {
-        let message = format!("this machine is `{}` in the backup already", repository.machine);
-        return Err(Failure::new(ErrorKind::Usage, message)
-            .hint("leave --machine out to continue")
-            .into());
-    }
-    repository.take_name(machine, joined.and_then(|look| look.tip))
 }
 
 impl Wish {

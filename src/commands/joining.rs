@@ -8,6 +8,7 @@ use super::Context;
 use crate::backend::Look;
 use crate::repository::Repository;
 use crate::repository::manifest::parse_stamp;
+use crate::repository::trust::{Acceptance, Offer};
 use crate::session::MachineSlug;
 use crate::ui::Answer;
 use crate::ui::words::{count, size, when};
@@ -34,11 +35,26 @@ pub(super) fn recognise(
         return Ok(());
     }
     let name = repository.machine.clone();
+    let Some(offered) = repository.offered(&name, Some(tip))? else { return Ok(()) };
+    context.ui.note(describe(&name, &offered));
     let question =
         format!("The backup has a machine called {name}. Is this that machine, reinstalled?");
     match context.ui.ask(&question, Answer::No) {
-        Some(Answer::Yes) => repository.take_name(name, Some(tip)),
+        Some(Answer::Yes) => {
+            repository.accept_own(&name, offered.commit, &offered.acceptance)?;
+            repository.take_name(name, Some(tip))
+        }
         Some(Answer::No) | None => Ok(()),
+    }
+}
+
+/// What a person compares with what the machine itself shows.
+pub(super) fn describe(machine: &MachineSlug, offered: &Offer) -> String {
+    match &offered.acceptance {
+        Acceptance::Key(key) => format!("{machine} signs with the key {key}"),
+        Acceptance::Unsigned => {
+            format!("what the backup has of {machine} is not signed: anybody may have changed it")
+        }
     }
 }
 
@@ -52,13 +68,15 @@ pub(super) fn ask(repository: &Repository, yes: bool, context: &mut Context<'_>)
         return Ok(Wanted::Nothing);
     }
     context.ui.note(format!("The backup has {}:", count(sessions, "session")));
+    let keys = repository.fingerprints()?;
     for line in &machines {
         let last = parse_stamp(&line.last_sync);
         let last = last.map(|time| when(time, context.env.now(), context.env));
         let last = last.map(|when| format!(", last saved {when}")).unwrap_or_default();
         let (sessions, bytes) =
             (count(line.session_count, "session"), size(line.backup_size_bytes));
-        context.ui.note(format!("  {}: {sessions}, {bytes}{last}", line.slug));
+        let key = keys.get(&line.slug).map_or("not signed", String::as_str);
+        context.ui.note(format!("  {}: {sessions}, {bytes}{last}; {key}", line.slug));
     }
     if yes || !context.ui.can_ask() {
         let hint = "  get it back with `claude-backup restore --all`, or look with `claude-backup restore --list`";

@@ -21,6 +21,7 @@ use crate::repository::Repository;
 use crate::repository::find::{Filter, Presence};
 use crate::repository::index::IndexEntry;
 use crate::repository::migrate;
+use crate::repository::trust::Signature;
 use crate::restore::{self, Conflict, Copies, Item, Place, Project, RestorePlan, Times, Wanted};
 use crate::source::Kind;
 
@@ -63,6 +64,9 @@ pub struct RestoreArgs {
     keep_mtime: bool,
     #[command(flatten)]
     code: CodeArgs,
+    /// Restore a session although no trusted key signed it
+    #[arg(long, requires = "session")]
+    unverified: bool,
 }
 
 impl RestoreArgs {
@@ -107,6 +111,7 @@ impl RestoreArgs {
         session: &IndexEntry,
         context: &mut Context<'_>,
     ) -> Result<u8> {
+        self.refuse_unverified(session)?;
         if self.stdout {
             return print::print(repository, session, self.wanted(), context);
         }
@@ -200,6 +205,21 @@ impl RestoreArgs {
         }
         let progress = context.ui.progress();
         restore::apply(repository, &plan, &*progress)
+    }
+
+    /// What no trusted key signed may be anybody's.
+    fn refuse_unverified(&self, session: &IndexEntry) -> Result<()> {
+        if self.unverified || session.signature != Signature::Unverified {
+            return Ok(());
+        }
+        let (id, machine) = (&session.uuid, &session.machine);
+        let message =
+            format!("session {id} is not signed by the key that is trusted for `{machine}`");
+        Err(Failure::new(ErrorKind::KeyNotAccepted, message)
+            .hint(format!(
+                "if that machine was reinstalled: `claude-backup machines trust {machine}`; else restore it with --unverified"
+            ))
+            .into())
     }
 
     fn wanted(&self) -> Wanted {

@@ -62,7 +62,7 @@ impl SyncArgs {
         let lock = backup::noted(&repository, repository.lock("sync"))?;
         let progress = context.ui.progress();
         let request = BackupRequest { roots: &roots, scope: self.scope(), reading: self.reading() };
-        let mut outcome = backup::save(&repository, &request, &*progress)?;
+        let mut outcome = backup::save(&mut repository, &request, &*progress)?;
         outcome.proof = verify::prove_daily(&repository, &roots, &*progress);
         if self.scan {
             outcome.scan = Some(scan::run(&repository, &roots, &*progress)?);

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Repository;
 use super::index::IndexEntry;
 use super::message_counts::MessageCounts;
+use super::trust::Signature;
 use crate::error::{ErrorKind, Failure};
 
 /// So many candidates are shown to a person; programs get all.
@@ -114,6 +115,11 @@ impl Repository {
             let mut hits: Vec<&IndexEntry> = hits.collect();
             let all = hits.clone();
             hits.retain(|hit| !hit.lives_on(all.iter().copied()));
+            // A copy that nobody vouches for never takes the place of one that somebody does.
+            let is_outranked = |hit: &IndexEntry| {
+                all.iter().any(|other| other.uuid == hit.uuid && other.signature > hit.signature)
+            };
+            hits.retain(|hit| !is_outranked(hit) || hit.signature >= Signature::Verified);
             if let Some(first) = hits.first() {
                 return match is_one_session(&hits) {
                     true => self.most_complete_copy(first, &hits),

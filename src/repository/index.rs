@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ pub use self::lines::Lines;
 use super::layout::LedgerName;
 use super::ledger::{Entry, Ledger};
 use super::manifest::{VERSION, stamp};
+use super::trust::Signature;
 use super::{Repository, foreign};
 use crate::fs::{PRIVATE_FILE, identity, read_if_exists, write_atomic};
 use crate::session::MachineSlug;
@@ -83,6 +84,9 @@ pub struct IndexEntry {
     /// Only side files are left of it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_transcript: bool,
+    /// Who vouches for it, where another machine stored it.
+    #[serde(skip_serializing_if = "Signature::is_own")]
+    pub signature: Signature,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
@@ -178,7 +182,7 @@ impl Repository {
         let machines = self.machines()?;
         lines.retain(|slug| machines.iter().any(|machine| machine.as_str() == slug));
         for machine in machines {
-            let tree = self.machine_tree(&machine)?;
+            let tree = self.view(&machine)?.identity();
             if lines.head().trees.get(machine.as_str()) != Some(&tree) {
                 lines.retain(|slug| slug != machine.as_str());
                 lines.set_tree(&machine, tree);
@@ -189,11 +193,31 @@ impl Repository {
     }
 
     fn index_machine(&self, machine: &MachineSlug, lines: &mut Lines) -> Result<()> {
-        if !self.has_ledgers(machine)? {
-            return lines.add(foreign::sessions(self, machine));
+        let view = self.view(machine)?;
+        let signed = |mut sessions: Vec<IndexEntry>, signature: Signature| {
+            sessions.iter_mut().for_each(|session| session.signature = signature);
+            sessions
+        };
+        // What is kept of a folder that somebody else changed since is as good as it was.
+        let accepted = match view.signature {
+            Signature::Unverified => Signature::Verified,
+            signature => signature,
+        };
+        if view.is_tip() && !self.has_ledgers(machine)? {
+            return lines.add(signed(foreign::sessions(self, machine), accepted));
         }
-        for name in self.ledger_names(machine)?.iter().filter(|name| name.is_projects()) {
-            lines.add(sessions_of(machine, &self.ledger(machine, name)?))?;
+        let names = match view.is_tip() {
+            true => self.ledger_names(machine)?,
+            false => self.names_of_view(machine, &view)?,
+        };
+        let mut unverified = self.unverified_lines(machine)?;
+        let names: BTreeSet<LedgerName> =
+            names.into_iter().chain(unverified.keys().cloned()).collect();
+        for name in names.iter().filter(|name| name.is_projects()) {
+            let mut sessions = signed(sessions_of(machine, &self.lines(machine, name)?), accepted);
+            let others = sessions_of(machine, &unverified.remove(name).unwrap_or_default());
+            sessions.extend(signed(others, Signature::Unverified));
+            lines.add(sessions)?;
         }
         Ok(())
     }
@@ -303,5 +327,6 @@ fn index_entry(machine: &MachineSlug, project: &str, id: &str, entry: &Entry) ->
         lost_messages: entry.lost_messages(),
         acknowledged: entry.acknowledged,
         without_transcript: !is_transcript,
+        signature: Signature::Own,
     }
 }

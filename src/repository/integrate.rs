@@ -197,6 +197,12 @@ impl Repository {
         if let Some(text) = self.ignore_lines_for(tree)? {
             edits.put(".gitignore", text, FileMode::Plain);
         }
+        if let Some(former) = settings::former(&self.vault)?
+            && former != self.machine
+            && self.has_own_id(tree, &former)?
+        {
+            edits.remove_folder(machine_folder(&former));
+        }
         let seen = self.vault.reference(SEEN)?;
         if let Some(seen) = seen
             && self.vault.is_ancestor(seen, theirs)?
@@ -277,6 +283,10 @@ impl Repository {
         if self.vault.folder_in(tree, &folder)?.is_none() {
             return Ok(true);
         }
+        // What somebody does to a folder that we published does not make it theirs.
+        if self.has_published_folder(theirs)? {
+            return Ok(true);
+        }
         let own = self.vault.setting("machineId")?;
         let id = settings::machine_id_in(&self.vault, tree, &self.machine)?;
         if let (Some(own), Some(id)) = (own, id) {
@@ -293,35 +303,23 @@ impl Repository {
         Ok(self.vault.folder_in(self.vault.tree_of(base)?, &folder)?.is_some())
     }
 
+    /// True if our folder was part of what both sides have.
+    fn has_published_folder(&self, theirs: ObjectId) -> Result<bool> {
+        let (Some(head), Some(id)) = (self.vault.head()?, self.vault.setting("machineId")?) else {
+            return Ok(false);
+        };
+        let Some(base) = self.vault.common_ancestor(head.commit, theirs)? else {
+            return Ok(false);
+        };
+        let tree = self.vault.tree_of(base)?;
+        Ok(settings::machine_id_in(&self.vault, tree, &self.machine)? == Some(id))
+    }
+
     /// This machine's name with the first number that neither side has used.
     fn free_slug(&self, tree: ObjectId) -> Result<MachineSlug> {
         let mut taken = self.vault.folder_names(tree, MACHINES)?;
         taken.extend(self.machines()?.iter().map(ToString::to_string));
         settings::free_slug(&settings::without_number(&self.machine, &self.env().host), &taken)
-    }
-
-    /// Gives this machine's folder another name, here and in the branch.
-    fn rename_to(&mut self, slug: &MachineSlug) -> Result<()> {
-        let (old, new) = (machine_folder(&self.machine), machine_folder(slug));
-        settings::announce(&self.vault, &self.machine, slug)?;
-        let head = self.vault.head()?;
-        let folder = head.as_ref().map(|head| self.vault.folder_in(head.tree, &old)).transpose()?;
-        if let (Some(head), Some(Some(folder))) = (head, folder) {
-            let mut manifest = self.machine_manifest(&self.machine);
-            manifest.machine_slug = slug.to_string();
-            let text = self.vault.store_text(&manifest.to_text()?)?;
-            let mut edits = TreeEdits::new();
-            edits.put("manifest.json", text, FileMode::Plain);
-            let folder = self.vault.edited_tree(folder, &edits)?;
-            let mut edits = TreeEdits::new();
-            edits.remove_folder(old);
-            edits.put_folder(new, folder);
-            let info = self.commit_info(format!("this machine is {slug} from now on"));
-            let commit = self.vault.commit_on(head.commit, &edits, &info)?;
-            self.follow(commit)?;
-        }
-        self.machine = slug.clone();
-        settings::settle_announced(&self.vault, slug)
     }
 
     /// What the work tree takes over: plain files whose names lead nowhere else.

@@ -5,6 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::trust::Signature;
+
 /// The version that manifests, index and `--version` name.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -87,6 +89,9 @@ pub struct MachineLine {
     pub session_count: u64,
     /// Its `sessions.sizeBytes`.
     pub backup_size_bytes: u64,
+    /// Who vouches for the folder of another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// How a run ended.
@@ -149,6 +154,7 @@ impl Manifest {
             last_sync: self.last_sync.clone(),
             session_count: self.sessions.files,
             backup_size_bytes: self.sessions.size_bytes,
+            signature: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
 use crate::repository::message_counts::{Completeness, MessageCounts, SessionCopy};
+use crate::repository::trust::Signature;
 use crate::session::MachineSlug;
 
 /// A session of which another machine has a more complete copy than this one.
@@ -48,12 +49,14 @@ impl Owners {
         let sessions = repository.index()?.sessions;
         let mut by_id: BTreeMap<&str, Vec<(&MachineSlug, &IndexEntry)>> = BTreeMap::new();
         for machine in machines {
-            for session in sessions.iter().filter(|session| session.machine == machine.as_str()) {
+            let own = sessions.iter().filter(|session| session.machine == machine.as_str());
+            for session in own.filter(|session| session.signature != Signature::Unverified) {
                 by_id.entry(&session.uuid).or_default().push((machine, session));
             }
         }
         let (mut owners, mut counts) = (Self::default(), MessageCounts::load(repository));
-        for (id, copies) in by_id {
+        for (id, mut copies) in by_id {
+            keep_most_trusted(&mut copies);
             let owner = owners.choose(repository, &copies, &mut counts)?;
             owners.machines.insert(id.to_owned(), owner);
         }
@@ -97,6 +100,13 @@ impl Owners {
         }
         Ok(first.clone())
     }
+}
+
+/// What nobody vouches for never takes the place of what somebody does.
+fn keep_most_trusted(copies: &mut Vec<(&MachineSlug, &IndexEntry)>) {
+    let trust = |session: &IndexEntry| session.signature.min(Signature::Verified);
+    let most = copies.iter().map(|(_, session)| trust(session)).max();
+    copies.retain(|(_, session)| Some(trust(session)) == most);
 }
 
 /// The first of the copies that have the most.

@@ -7,6 +7,7 @@ use super::branch::Move;
 use super::commit::CommitInfo;
 use super::lock_file::{LockFile, lock_path, remove_leftover};
 use super::object_id::{ObjectId, ObjectKind};
+use super::read::Head;
 use crate::fs;
 
 impl Vault {
@@ -101,6 +102,14 @@ impl Vault {
         Ok(header.is_some_and(|(kind, _)| kind == ObjectKind::Commit))
     }
 
+    /// Returns a commit, with its first parent.
+    ///
+    /// # Errors
+    /// If it is missing or damaged.
+    pub fn commit(&self, id: ObjectId) -> Result<Head> {
+        self.commit_info(id)
+    }
+
     /// The tree of a commit.
     ///
     /// # Errors
@@ -121,7 +130,44 @@ impl Vault {
         })
     }
 
-    /// Lets a reference point to a commit, whatever it pointed to, durably: an empty one, as a power
+    /// The references whose full names begin so, and what they point to.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn references_below(&self, beginning: &str) -> Result<Vec<(String, ObjectId)>> {
+        let found = self.list_references(beginning);
+        if found.is_err() {
+            // Libgit2 says once of a file that it cannot be read; who asks next has to hear it too.
+            self.reopen()?;
+        }
+        found
+    }
+
+    fn list_references(&self, beginning: &str) -> Result<Vec<(String, ObjectId)>> {
+        self.git(|repository| {
+            let found = repository.references_glob(&format!("{beginning}*"))?;
+            let named = found.flatten().filter_map(|reference| {
+                Some((reference.name().ok()?.to_owned(), reference.target()?.into()))
+            });
+            let mut named: Vec<_> = named.collect();
+            named.sort();
+            Ok(named)
+        })
+    }
+
+    /// Removes a reference; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove_reference(&self, name: &str) -> Result<()> {
+        self.git(|repository| match repository.find_reference(name) {
+            Ok(mut reference) => reference.delete(),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Lets a reference point to a commit or a tree, whatever it pointed to, durably: an empty one, as a power
     /// cut leaves those of libgit2, would keep every later run from publishing.
     ///
     /// # Errors

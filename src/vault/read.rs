@@ -126,6 +126,28 @@ impl Vault {
         Ok(self.read_kind(tree, ObjectKind::Tree)?.is_empty())
     }
 
+    /// The folders in a folder of any tree, by name; those whose names are UTF-8.
+    ///
+    /// # Errors
+    /// If a tree on the way is damaged.
+    pub fn subfolders(&self, tree: ObjectId, path: &str) -> Result<BTreeMap<String, ObjectId>> {
+        let Some(folder) = self.folder_in(tree, path)? else { return Ok(BTreeMap::new()) };
+        let entries = tree::parse(&self.read_kind(folder, ObjectKind::Tree)?)?;
+        let folders = entries.into_iter().filter(|(_, entry)| entry.is_tree());
+        let named =
+            folders.filter_map(|(name, entry)| Some((String::from_utf8(name).ok()?, entry.id)));
+        Ok(named.collect())
+    }
+
+    /// The bytes of an object, without reading all of it.
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn size_of(&self, id: ObjectId) -> Result<u64> {
+        self.read_loose(id)?;
+        self.git(|repository| Ok(repository.odb()?.read_header(id.oid())?.0 as u64))
+    }
+
     /// All files of a tree, sorted by path.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::repository::Repository;
 use crate::repository::index::IndexEntry;
 use crate::repository::manifest::parse_stamp;
 use crate::repository::settings;
+use crate::repository::trust::Signature;
 use crate::restore;
 use crate::session::MachineSlug;
 use crate::source::Roots;
@@ -61,7 +62,10 @@ fn try_share(subject: &Subject<'_>, progress: &dyn Progress) -> Result<Option<To
     if is_done || !settings::proves_daily(&repository.vault)? {
         return Ok(None);
     }
-    let sessions = share(repository.index()?.sessions, &receipts);
+    let mut sessions = repository.index()?.sessions;
+    // What somebody else put into a machine's folder says nothing of the backup.
+    sessions.retain(|session| session.signature != Signature::Unverified);
+    let sessions = share(sessions, &receipts);
     if sessions.is_empty() {
         return Ok(None);
     }

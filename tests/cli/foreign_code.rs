@@ -67,8 +67,8 @@ fn assert_without_code(machine: &Sandbox) {
 fn a_folder_that_was_taken_over_comes_back_without_its_code() {
     let remote = Remote::of_laptop();
     let again = Sandbox::new().named("laptop");
-    let words = remote.words(&["--machine", "laptop", "--restore", "all", "--json"]);
-    let done = again.run(&words).fails(3).json();
+    let words = remote.words(&["--machine", "laptop", "--restore", "all"]);
+    let done = again.run_accepting(&words).fails(3).json();
     assert_eq!(names(&done["restored"]["heldBack"]), CODE);
     assert_eq!(done["restored"]["heldBack"][0]["machine"], "laptop");
     assert_eq!(done["restored"]["heldBack"][0]["reason"], "is a hook");
@@ -90,8 +90,8 @@ fn a_folder_that_was_taken_over_comes_back_without_its_code() {
 fn init_installs_code_where_it_is_told_to() {
     let remote = Remote::of_laptop();
     let again = Sandbox::new().named("laptop");
-    let words = ["--machine", "laptop", "--restore", "all", "--with-code", "--json"];
-    let done = again.run(&remote.words(&words)).success().json();
+    let words = ["--machine", "laptop", "--restore", "all", "--with-code"];
+    let done = again.accept(&remote.words(&words));
     assert_eq!(done["restored"]["files"]["code"], 3);
     assert!(again.claude("hooks/start.sh").is_file());
 }
@@ -100,7 +100,7 @@ fn init_installs_code_where_it_is_told_to() {
 fn what_a_machine_committed_after_the_takeover_is_its_own() {
     let remote = Remote::of_laptop();
     let again = Sandbox::new().named("laptop");
-    again.run(&remote.words(&["--machine", "laptop"])).success();
+    again.accept(&remote.words(&["--machine", "laptop"]));
     again.write(again.claude("hooks/start.sh"), "#!/bin/sh\necho mine\n").sync();
     again.remove(".claude");
     let done = again.run(&["restore", "--all", "--json"]).fails(3).json();

@@ -49,7 +49,7 @@ fn a_clone_of_the_backup_is_the_backup_of_the_machine_that_says_so() {
     let lines = || sandbox.git(&["show", "HEAD:machines/test-host/ledger/-p.jsonl"]);
     let before = (lines(), sandbox.commits());
     assert_eq!(sandbox.json(&["status"])["machineSlug"], "test-host-2", "nobody else's folder");
-    sandbox.json(&["init", "--machine", "test-host"]);
+    sandbox.accept(&["init", "--machine", "test-host"]);
     sandbox.json(&["sync", "--no-push"]);
     assert_eq!((lines(), sandbox.commits()), before, "nothing is taken over from our own layout");
     sandbox.remove(".claude");

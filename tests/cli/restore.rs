@@ -325,6 +325,7 @@ fn edit_line_of_zeta(sandbox: &Sandbox, edit: impl Fn(&mut serde_json::Value)) {
     sandbox.write(ledger, format!("{line}\n"));
     let words = ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-q", "-am", "by hand"];
     sandbox.git(&words);
+    sandbox.trust("zeta");
 }
 
 #[test]

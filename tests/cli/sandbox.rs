@@ -163,6 +163,24 @@ impl Sandbox {
         self.run(&[arguments, &["--json"]].concat()).success().json()
     }
 
+    /// Runs the program with `--json`, and again with the key that it asks for, if it does.
+    pub fn accept(&self, arguments: &[&str]) -> Value {
+        self.run_accepting(arguments).success().json()
+    }
+
+    /// The same, however it ends.
+    #[must_use = "say how it should have ended: success() or fails(code)"]
+    pub fn run_accepting(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        if ran.code != 1 {
+            return ran;
+        }
+        let error = ran.json_error();
+        assert_eq!(error["code"], "key-not-accepted", "{error}");
+        let key = error["key"].as_str().unwrap();
+        self.run(&[arguments, &["--json", "--accept-key", key]].concat())
+    }
+
     /// `init --backend local`, without looking at what it says.
     pub fn init(&self) -> &Self {
         self.run(&["init", "--backend", "local"]).success();
@@ -236,16 +254,40 @@ impl Sandbox {
         out
     }
 
-    /// What `story` does is done under another machine's name, in the same backup.
+    /// What `story` does is done under another machine's name, in the same backup; its commits count
+    /// as that machine's, which this one trusts.
     pub fn as_machine(&self, slug: &str, story: impl FnOnce(&Self)) -> &Self {
         let own = self.git(&["config", "claude-backup.machine"]);
         let id = self.git(&["config", "claude-backup.machineId"]);
         self.git(&["config", "claude-backup.machine", slug]);
         self.git(&["config", "claude-backup.machineId", &format!("id of {slug}")]);
+        let (keys, theirs) = (self.backup(".git/claude-backup-keys"), self.home(slug));
+        let own_keys = self.home("own-keys");
+        std::fs::rename(&keys, &own_keys).unwrap();
+        if theirs.exists() {
+            std::fs::rename(&theirs, &keys).unwrap();
+        }
         story(self);
+        std::fs::rename(&keys, &theirs).unwrap();
+        std::fs::rename(&own_keys, &keys).unwrap();
+        self.trust(slug);
         self.git(&["config", "claude-backup.machine", own.trim()]);
         self.git(&["config", "claude-backup.machineId", id.trim()]);
         self
+    }
+
+    /// Lets the newest commit count as signed by the key that a machine publishes.
+    pub fn trust(&self, slug: &str) {
+        let published = self.backup("machines").join(slug).join("signing-key.pub");
+        let Ok(key) = std::fs::read_to_string(published) else { return };
+        let known = self.backup(".git/claude-backup-keys/known");
+        let mut text = std::fs::read_to_string(&known).unwrap_or_default();
+        let line = format!("{slug} namespaces=\"git\" {key}");
+        if !text.contains(&line) {
+            text.push_str(&line);
+        }
+        std::fs::write(known, text).unwrap();
+        self.git(&["update-ref", &format!("refs/claude-backup/machines/{slug}"), "HEAD"]);
     }
 
     /// Sets when a file was last changed, in days before this machine's clock.

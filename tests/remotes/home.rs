@@ -230,13 +230,25 @@ impl Machine {
 
     /// Starts or joins a backup at a git remote.
     pub fn init(&self, remote: &str, machine: &str) -> Value {
-        self.json(&["init", "--backend", "git", "--remote", remote, "--machine", machine])
+        self.accept(&["init", "--backend", "git", "--remote", remote, "--machine", machine])
     }
 
     /// The same, and gets back what is there.
     pub fn join(&self, remote: &str, machine: &str) -> Value {
         let restored = ["--machine", machine, "--restore", "all"];
-        self.json(&[&["init", "--backend", "git", "--remote", remote], &restored[..]].concat())
+        self.accept(&[&["init", "--backend", "git", "--remote", remote], &restored[..]].concat())
+    }
+
+    /// Runs the program with `--json`, and again with the key that it asks for, if it does.
+    pub fn accept(&self, arguments: &[&str]) -> Value {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        if ran.code == 0 {
+            return ran.document(0);
+        }
+        let error = ran.error();
+        assert_eq!(error["code"], "key-not-accepted", "{error:#}");
+        let key = error["key"].as_str().unwrap();
+        self.json(&[arguments, &["--accept-key", key]].concat())
     }
 
     /// A backup that stays here.

@@ -67,6 +67,7 @@ mod ssh;
 mod surroundings;
 mod tls;
 mod trials;
+mod trust;
 mod twins;
 mod two_runs;
 

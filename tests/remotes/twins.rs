@@ -124,6 +124,11 @@ fn a_machine_whose_folder_was_taken_back_elsewhere_loses_nothing(transport: Tran
     old.append_session("-home-dev-anna", "anna-session-one", 20..21);
     assert_eq!(push_state(&old.sync()), "pushed");
     new.sync();
+    // The old one does not know the key of the new one, which knows both.
+    let key = new.json(&["machines", "list"])["machines"][0]["fingerprint"].clone();
+    let key = key.as_str().unwrap();
+    old.sync();
+    old.json(&["machines", "trust", slug(&begun), "--accept-key", key]);
     for machine in [&old, &new] {
         let bytes = std::fs::read(machine.session("-home-dev-anna", "anna-session-one")).unwrap();
         can_be_given_back(&old, slug(&begun), "anna-session-one", &bytes);

@@ -10,6 +10,7 @@ use crate::commands::restored::left_out_words;
 use crate::env::Env;
 use crate::repository::find::Filter;
 use crate::repository::index::IndexEntry;
+use crate::repository::trust::Signature;
 use crate::restore::{HeldBack, Place, PlannedFile, RestoreOutcome};
 use crate::ui::words::{count, place, shell_word, size, when};
 use crate::ui::{Column, Mark, Page, Report, Span, Table};
@@ -85,8 +86,16 @@ impl ListReport {
             Span::plain(size(bytes)),
             Span::plain(date.unwrap_or_default()),
             Span::warn(mark_of(session)),
-            Span::plain(&session.machine),
+            Span::plain(machine_of(session)),
         ]
+    }
+}
+
+/// The machine, and if nobody vouches for what it stored.
+fn machine_of(session: &IndexEntry) -> String {
+    match session.signature {
+        Signature::Own | Signature::Verified => session.machine.clone(),
+        signature => format!("{} ({})", session.machine, signature.as_str()),
     }
 }
 
@@ -105,7 +114,10 @@ impl Report for ListReport {
         }
         let first = &self.sessions[0].machine;
         let has_marks = self.sessions.iter().any(|session| !mark_of(session).is_empty());
-        let has_machines = self.sessions.iter().any(|session| session.machine != *first);
+        let has_machines = self
+            .sessions
+            .iter()
+            .any(|session| session.machine != *first || session.signature < Signature::Verified);
         let columns = [
             (true, Column::path("project")),
             (true, Column::text("title")),
