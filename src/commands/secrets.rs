@@ -46,7 +46,7 @@ impl SecretsArgs {
     /// # Errors
     /// As the operation says.
     pub fn run(self, context: &mut Context<'_>) -> Result<u8> {
-        let repository = Repository::open(&context.backup_dir, context.env)?;
+        let mut repository = Repository::open(&context.backup_dir, context.env)?;
         let report = match self.command {
             SecretsCommand::List => {
                 SecretsReport::List { secrets: push_scan::find_unpushed(&repository)? }
@@ -56,7 +56,7 @@ impl SecretsArgs {
                 let allowed = push_scan::allow(&repository, &args.fingerprints)?;
                 SecretsReport::Allow { allowed }
             }
-            SecretsCommand::Purge => purge(&repository, context)?,
+            SecretsCommand::Purge => purge(&mut repository, context)?,
         };
         context.warn_of(&repository);
         context.ui.emit(&report)
@@ -64,7 +64,7 @@ impl SecretsArgs {
 }
 
 /// Saves the files as they are now, so that the newest commit has what is to stay.
-fn purge(repository: &Repository, context: &Context<'_>) -> Result<SecretsReport> {
+fn purge(repository: &mut Repository, context: &Context<'_>) -> Result<SecretsReport> {
     // Nobody pushes the commits that are about to be made anew.
     let _remote_lock = repository.lock_remote("secrets purge")?;
     let _lock = repository.lock("secrets purge")?;
