@@ -164,7 +164,7 @@ mod tests {
         let ran = joined(&env, remote.path(), "y\n\n");
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.err.contains("Is this that machine, reinstalled? [y/N]"), "{}", ran.err);
-        assert!(ran.err.contains("  mac: 1 session, "), "{}", ran.err);
+        assert!(ran.err.contains("mac: 1 session, "), "{}", ran.err);
         assert!(ran.out.contains("this machine is mac\n"), "{}", ran.out);
         assert!(is_back(&home));
     }

@@ -98,6 +98,12 @@ impl EntryPath {
         &self.0
     }
 
+    /// True if a file of this kind is stored under such a name: the config profile alone lies in its folder.
+    #[must_use]
+    pub fn fits(&self, kind: Kind) -> bool {
+        self.0.starts_with(CONFIG) == (kind == Kind::Config)
+    }
+
     /// Where the file lives below a Claude home.
     #[must_use]
     pub fn to_source(&self) -> PathBuf {

@@ -59,7 +59,7 @@ impl<'a> Allowed<'a> {
         if deny::is_denied(&name) || deny::is_denied(place) {
             return Some("may hold secrets and is never restored".to_owned());
         }
-        if EntryPath::from_source(&name, kind) != *path {
+        if !path.fits(kind) {
             return Some("is stored under a name that no backup gives".to_owned());
         }
         match kind_of(&name) {

@@ -333,7 +333,7 @@ fn code_that_the_shell_tool_kept_at_the_root_of_a_remote_is_anothers() {
     old.git_in(&work, &[&identity[..], &["commit", "-q", "-m", "backup"]].concat());
     old.git_in(&work, &["push", "-q", "--force", &remote.url, "main"]);
     let again = Sandbox::new().named("laptop");
-    again.run(&remote.words(&["--machine", "laptop"])).success();
+    again.run(&remote.words(&["--machine", "laptop", "--accept-key", "unsigned"])).success();
     let held = again.run(&["restore", "--all", "--json"]).fails(3).json();
     assert_eq!(names(&held["heldBack"]), ["hooks/start.sh"]);
     assert!(again.claude("CLAUDE.md").is_file() && !again.claude("hooks").exists());

@@ -400,7 +400,7 @@ fn files_of_any_name_are_saved_and_accepted_by_others() {
     assert_eq!(laptop.sync()["push"]["state"], "pushed");
     let desktop = machine("desktop");
     join(&desktop, &remote);
-    desktop.json(&["restore", "--all", "--machine", "laptop"]);
+    desktop.json(&["restore", "--all", "--machine", "laptop", "--with-code"]);
     for name in names {
         assert_eq!(std::fs::read(desktop.claude("plans").join(name)).unwrap(), name.as_bytes());
     }
@@ -489,7 +489,17 @@ fn what_the_shell_tool_left_at_the_root_is_taken_from_git() {
     ]));
     let laptop = machine("laptop");
     let url = remote.path().display().to_string();
-    laptop.json(&["init", "--backend", "git", "--remote", &url, "--machine", "laptop"]);
+    laptop.accept(&[
+        "init",
+        "--backend",
+        "git",
+        "--remote",
+        &url,
+        "--machine",
+        "laptop",
+        "--accept-key",
+        "unsigned",
+    ]);
     assert!(!laptop.backup("config").exists());
     let stored = laptop.backup("machines/laptop/config");
     assert_eq!(std::fs::read(stored.join("CLAUDE.md")).unwrap(), b"be kind\n");

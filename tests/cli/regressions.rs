@@ -105,7 +105,7 @@ fn a_lost_work_tree_is_made_again_by_the_next_sync() {
     sandbox.pass_minutes(1);
     let ran = sandbox.run(&["sync"]).success();
     assert!(
-        ran.talk().contains("restored 4 missing or damaged files in the backup folder"),
+        ran.talk().contains("restored 5 missing or damaged files in the backup folder"),
         "{}",
         ran.talk()
     );

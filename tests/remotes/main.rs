@@ -93,7 +93,9 @@ fn trials() -> Vec<Trial> {
         rewritten::with_both_transports(),
         server_tests::scenarios(),
         surroundings::with_both_transports(),
+        trust::with_both_transports(),
         surroundings::scenarios(),
+        trust::with_both_transports(),
         twins::with_both_transports(),
         two_runs::with_both_transports(),
     ];

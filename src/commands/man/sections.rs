@@ -110,6 +110,21 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "machines",
+        &[
+            ("claude-backup machines list", "See the machines of the backup and their keys."),
+            ("claude-backup machines trust laptop", "Trust the key that a machine signs with now."),
+            ("claude-backup machines reject laptop", "Go on without what a machine committed."),
+        ],
+    ),
+    (
+        "secrets",
+        &[
+            ("claude-backup secrets list", "See which likely secrets stop a push."),
+            ("claude-backup secrets purge", "Remove them from commits that were never pushed."),
+        ],
+    ),
+    (
         "backend",
         &[
             ("claude-backup backend show", "See where the backup is pushed to."),

@@ -146,7 +146,7 @@ fn a_large_plain_file_is_cut_into_parts() {
     old.adopt();
     let entry = old.entry("config/skills/x/model.bin");
     old.assert_in_parts(&entry, &entry.content, &large);
-    assert_eq!((entry.content.mode, entry.content.at.is_some()), (0o755, true));
+    assert_eq!((entry.content.mode, entry.content.at.is_some()), (0o700, true));
     assert!(old.has("machines/mac/config/skills/x/model.bin%.002.gz"));
     assert!(!old.has("config"));
 }
