@@ -163,7 +163,7 @@ fn with_ssh_of_its_own(machine: Machine) -> Machine {
     machine.write(".ssh/config", settings);
     crate::sandbox::set_mode(&ssh, 0o700);
     let command = format!("ssh -F {}", ssh.join("config").display());
-    machine.variable("GIT_SSH_COMMAND", command)
+    machine.program("ssh").variable("GIT_SSH_COMMAND", command)
 }
 
 fn make_key(path: &Path) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::bare::Bare;
 use crate::home::{Machine, Transport, tells};
 use crate::life::{live_on, push_state};
+use crate::old_tool::OldTool;
 use crate::plain_git::git;
 use crate::sandbox::conversation;
 
@@ -17,6 +18,7 @@ with_both_transports!(
     a_session_that_somebody_else_added_is_listed_and_not_restored,
     sessions_that_somebody_else_removed_stay,
     a_machine_whose_folder_is_removed_stays_in_lists,
+    sessions_of_a_machine_that_runs_the_shell_tool_stay,
     sessions_that_their_own_machine_removes_stay,
     an_older_state_does_not_take_the_place_of_a_newer_one,
     a_machine_id_that_somebody_else_changed_renames_nobody,
@@ -219,6 +221,25 @@ fn a_machine_whose_folder_is_removed_stays_in_lists(transport: Transport) {
     assert_eq!(anna.listed().len(), 4);
     assert_eq!(anna.stored("bert", "bert-session-two", &[]), stored);
     assert_eq!(state(&anna, "bert")["sessionCount"], 2);
+}
+
+fn sessions_of_a_machine_that_runs_the_shell_tool_stay(transport: Transport) {
+    let bare = Bare::new();
+    let mut old = OldTool::begin(&bare, "studio");
+    (1..4).for_each(|round| old.sync(round));
+    let anna = Machine::new(transport);
+    live_on(&anna, "anna");
+    anna.init(bare.url(), "anna");
+    let listed = anna.listed();
+    forge(&bare, |work| std::fs::remove_dir_all(work.join("machines/studio")).unwrap());
+    let sync = anna.sync();
+    assert!(tells(&sync["warnings"], &["removed from machine `studio`"]), "{sync:#}");
+    assert_eq!(anna.listed(), listed);
+    assert!(!old.sessions().is_empty());
+    for (id, bytes) in old.sessions() {
+        assert_eq!(signature(&anna, "studio", &id), "unsigned");
+        assert_eq!(anna.stored("studio", &id, &[]), bytes);
+    }
 }
 
 fn sessions_that_their_own_machine_removes_stay(transport: Transport) {

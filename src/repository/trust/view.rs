@@ -8,9 +8,9 @@ use anyhow::Result;
 use super::{
     ACCEPTED, REMOVED, Signature, accepted_reference, machine_of_part, removed_references,
 };
-use crate::repository::Repository;
 use crate::repository::layout::{LedgerName, machine_folder};
 use crate::repository::ledger::Ledger;
+use crate::repository::{Repository, foreign};
 use crate::session::MachineSlug;
 use crate::vault::ObjectId;
 
@@ -149,7 +149,7 @@ impl Repository {
             Base::Folder(_) | Base::Nothing => Ledger::default(),
         };
         for folder in view.folders() {
-            for (path, entry) in self.ledger_in(folder, name)?.entries {
+            for (path, entry) in self.former_ledger(machine, folder, name)?.entries {
                 ledger.entries.entry(path).or_insert(entry);
             }
         }
@@ -167,7 +167,10 @@ impl Repository {
             Base::Folder(_) | Base::Nothing => Vec::new(),
         };
         for folder in view.folders() {
-            names.extend(self.ledger_names_in(folder)?);
+            names.extend(match self.vault.folder_in(folder, "ledger")? {
+                Some(_) => self.ledger_names_in(folder)?,
+                None => foreign::former_ledger_names(self, machine, folder)?,
+            });
         }
         names.sort();
         names.dedup();
@@ -194,6 +197,19 @@ impl Repository {
             }
         }
         Ok(unverified)
+    }
+
+    /// A ledger of a kept state of a folder; the shell tool's has only archives.
+    fn former_ledger(
+        &self,
+        machine: &MachineSlug,
+        folder: ObjectId,
+        name: &LedgerName,
+    ) -> Result<Ledger> {
+        match self.vault.folder_in(folder, "ledger")? {
+            Some(_) => self.ledger_in(folder, name),
+            None => foreign::former_ledger(self, machine, folder, name),
+        }
     }
 
     fn ledger_in(&self, folder: ObjectId, name: &LedgerName) -> Result<Ledger> {
