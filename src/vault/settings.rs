@@ -143,10 +143,9 @@ impl Vault {
         // libgit2 replaces the file that it edits, so it edits the copy under the lock's name. For that
         // it takes a lock of its own, which a dead process may have left as well.
         remove_leftover(&lock_path(&lock.path()))?;
-        let mut config = git2::Config::open(&lock.path())?;
-        edit(&mut config)
+        git2::Config::open(&lock.path())
+            .and_then(|mut config| edit(&mut config))
             .with_context(|| format!("cannot change `{key}` in `{}`", path.display()))?;
-        drop(config);
         fs::set_mode(&lock.path(), fs::PRIVATE_FILE)?;
         Ok(lock.publish()?)
     }
