@@ -132,7 +132,9 @@ impl PackWriter {
     pub(super) fn expect_only(&mut self, more: usize) -> Result<()> {
         self.write_count(self.entries.len() + more)?;
         let file = self.out.get_mut();
-        file.sum = Some(sum_of(file.file.as_file_mut(), self.end)?);
+        let sum = sum_of(file.file.as_file_mut(), self.end);
+        let named = || format!("failed to read a new pack in `{}`", self.folder.display());
+        file.sum = Some(sum.with_context(named)?);
         Ok(())
     }
 
