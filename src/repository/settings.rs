@@ -118,8 +118,16 @@ pub(super) fn machine_id_in(
     tree: ObjectId,
     slug: &MachineSlug,
 ) -> Result<Option<String>> {
-    let name = format!("{}/manifest.json", machine_folder(slug));
-    let Some(file) = vault.file_in(tree, &name)? else { return Ok(None) };
+    let folder = vault.folder_in(tree, &machine_folder(slug))?;
+    folder.map_or(Ok(None), |folder| machine_id_of(vault, folder))
+}
+
+/// The random id in the manifest of a machine's folder.
+///
+/// # Errors
+/// If git cannot be read.
+pub(super) fn machine_id_of(vault: &Vault, folder: ObjectId) -> Result<Option<String>> {
+    let Some(file) = vault.file_in(folder, "manifest.json")? else { return Ok(None) };
     let manifest = Manifest::parse(&vault.read(file.id)?);
     Ok(manifest.ok().map(|manifest| manifest.machine_id).filter(|id| !id.is_empty()))
 }

@@ -8,9 +8,10 @@ use anyhow::Result;
 use super::known::KnownKeys;
 use super::lost::Lost;
 use super::{EXAMINED, MOST_REMOVED, accepted_reference, removed_references};
+use crate::error::counted;
 use crate::repository::Repository;
-use crate::repository::layout::{MACHINES, SIGNING_KEY};
-use crate::repository::settings::machine_id_in;
+use crate::repository::layout::{MACHINES, SIGNING_KEY, machine_folder};
+use crate::repository::settings::{machine_id_in, machine_id_of};
 use crate::session::MachineSlug;
 use crate::vault::limits::MOST_COMMITS;
 use crate::vault::{ObjectId, PublicKey};
@@ -336,8 +337,8 @@ impl<'a> Walk<'a> {
             repository.warn(format!(
                 "removed from machine `{machine}` at the remote: {} ({}); lists and restores here keep \
                  what was removed",
-                counted(lost.sessions.len(), "session"),
-                counted(lost.files.len(), "file")
+                counted(lost.sessions.len() as u64, "session"),
+                counted(lost.files.len() as u64, "file")
             ));
         }
         let accepted = vault.reference(&accepted_reference(machine))?;
@@ -359,11 +360,11 @@ impl<'a> Walk<'a> {
 
     /// True if an unsigned folder is there under another name: its machine's id is the same.
     fn lives_on(&self, was: ObjectId, after: &Folders, before: &Folders) -> Result<bool> {
-        let repository = self.repository;
-        let Some(id) = repository.id_of_folder(was)? else { return Ok(false) };
+        let vault = &self.repository.vault;
+        let Some(id) = machine_id_of(vault, was)? else { return Ok(false) };
         for (_, folder) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
-            if repository.id_of_folder(*folder)?.as_ref() == Some(&id)
-                && Lost::between(&repository.vault, was, Some(*folder))?.is_empty()
+            if machine_id_of(vault, *folder)?.as_ref() == Some(&id)
+                && Lost::between(vault, was, Some(*folder))?.is_empty()
             {
                 return Ok(true);
             }
@@ -395,14 +396,7 @@ impl Repository {
         machine: &MachineSlug,
     ) -> Result<Option<ObjectId>> {
         let tree = self.vault.tree_of(commit)?;
-        self.vault.folder_in(tree, &crate::repository::layout::machine_folder(machine))
-    }
-
-    /// The random id in the manifest of a machine's folder.
-    fn id_of_folder(&self, folder: ObjectId) -> Result<Option<String>> {
-        let Some(file) = self.vault.file_in(folder, "manifest.json")? else { return Ok(None) };
-        let manifest = crate::repository::manifest::Manifest::parse(&self.vault.read(file.id)?);
-        Ok(manifest.ok().map(|manifest| manifest.machine_id).filter(|id| !id.is_empty()))
+        self.vault.folder_in(tree, &machine_folder(machine))
     }
 
     /// True unless a newer commit was accepted for the machine: a remote cannot turn it back.
@@ -441,12 +435,5 @@ impl Repository {
             self.vault.remove_reference(&name)?;
         }
         Ok(())
-    }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
     }
 }

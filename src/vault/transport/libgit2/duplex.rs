@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::{Duration, Instant};
 
+use git2::transport::{Service, SmartSubtransportStream};
+
 use super::conversation::{Conversation, TICK};
 use crate::process::{Running, Stream, pass_on};
 
@@ -29,6 +31,26 @@ pub(super) struct Duplex {
     received: io::Cursor<Vec<u8>>,
     program: Option<Running>,
     connection: Option<TcpStream>,
+}
+
+/// Opens what libgit2 asks for: a line to the program that serves it at the other end.
+pub(super) fn stream(
+    service: Service,
+    connect: impl FnOnce(&str) -> io::Result<Duplex>,
+) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+    let program = match service {
+        Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
+        Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
+    };
+    match connect(program) {
+        Ok(duplex) => Ok(Box::new(duplex)),
+        Err(error) => Err(to_git2(&error)),
+    }
+}
+
+/// An error for libgit2.
+pub(super) fn to_git2(error: &io::Error) -> git2::Error {
+    git2::Error::from_str(&error.to_string())
 }
 
 impl Duplex {

@@ -9,8 +9,7 @@ use git2::Error;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
 use super::conversation::{Conversation, TICK};
-use super::duplex::Duplex;
-use super::ssh::to_git2;
+use super::duplex::{Duplex, stream};
 
 const PORT: u16 = 9418;
 
@@ -57,14 +56,7 @@ impl SmartSubtransport for GitDaemon {
         url: &str,
         service: Service,
     ) -> Result<Box<dyn SmartSubtransportStream>, Error> {
-        let service = match service {
-            Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
-            Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
-        };
-        match self.connect(url, service) {
-            Ok(duplex) => Ok(Box::new(duplex)),
-            Err(error) => Err(to_git2(&error)),
-        }
+        stream(service, |program| self.connect(url, program))
     }
 
     fn close(&self) -> Result<(), Error> {

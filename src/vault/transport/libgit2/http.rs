@@ -9,7 +9,7 @@ use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use self::session::Session;
 use self::stream::{Answer, Exchange};
 use super::conversation::Conversation;
-use super::ssh::to_git2;
+use super::duplex::to_git2;
 
 mod client;
 mod proxy;

@@ -1,6 +1,5 @@
 //! Remotes over ssh, by the `ssh` program: with the user's configuration, agents and hardware keys.
 
-use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use git2::Error;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
 use super::conversation::Conversation;
-use super::duplex::Duplex;
+use super::duplex::{Duplex, stream};
 use super::ssh_url::SshUrl;
 use crate::process::{Group, Running};
 use crate::vault::transport::ssh_options;
@@ -93,22 +92,11 @@ impl SmartSubtransport for Ssh {
         url: &str,
         service: Service,
     ) -> Result<Box<dyn SmartSubtransportStream>, Error> {
-        let service = match service {
-            Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
-            Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
-        };
-        match self.connect(url, service) {
-            Ok(duplex) => Ok(Box::new(duplex)),
-            Err(error) => Err(to_git2(&self.conversation.fail(error))),
-        }
+        let connect = |program: &str| self.connect(url, program);
+        stream(service, |program| connect(program).map_err(|error| self.conversation.fail(error)))
     }
 
     fn close(&self) -> Result<(), Error> {
         Ok(())
     }
-}
-
-/// An error for libgit2.
-pub(super) fn to_git2(error: &io::Error) -> Error {
-    Error::from_str(&error.to_string())
 }
