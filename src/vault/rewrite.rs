@@ -78,9 +78,10 @@ impl Vault {
             for reference in repository.references()? {
                 let reference = reference?;
                 let name = reference.name().unwrap_or_default().to_owned();
-                if let Some(target) =
-                    reference.target().filter(|_| !name.starts_with("refs/remotes/"))
-                {
+                let target = reference.target().filter(|_| !name.starts_with("refs/remotes/"));
+                let Some(target) = target else { continue };
+                // Some of ours keep a folder of another machine: a tree, which has no history.
+                if repository.find_object(target, None)?.kind() != Some(git2::ObjectType::Tree) {
                     found.push((name, target.into()));
                 }
             }

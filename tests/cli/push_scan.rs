@@ -201,6 +201,22 @@ fn a_purge_works_after_git_packed_everything_itself() {
 }
 
 #[test]
+fn a_purge_passes_over_what_is_kept_of_other_machines_folders() {
+    let scenario = Scenario::new();
+    scenario.init(&[]);
+    let sandbox = &scenario.sandbox;
+    let folder = sandbox.git(&["hash-object", "-w", "-t", "tree", "/dev/null"]);
+    let kept = format!("refs/claude-backup/removed/other/{}", folder.trim());
+    sandbox.git(&["update-ref", &kept, folder.trim()]);
+    scenario.remove_token();
+    sandbox.run(&["secrets", "purge"]).success();
+    assert!(!contains(&sandbox.every_object(), &token()), "in an object");
+    assert_eq!(sandbox.git(&["rev-parse", &kept]), folder);
+    sandbox.run(&["verify", "--read"]).success();
+    scenario.assert_pushed();
+}
+
+#[test]
 fn what_was_pushed_cannot_be_purged() {
     let scenario = Scenario::new();
     scenario.init(&["--allow-secrets"]);
