@@ -37,6 +37,12 @@ impl NameFault {
     }
 }
 
+/// The path of a name in a folder, which is empty at the top of a tree.
+#[must_use]
+pub fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
 /// Checks one name of a git tree, as no system may take it for anything but a file or folder of
 /// that name; what only Windows takes for something else is [`is_special_on_windows`].
 ///

@@ -152,8 +152,8 @@ fn stored_secrets(
 ) -> Result<Option<ObjectId>> {
     let mut scan = Scan::new(repository)?;
     for commit in repository.vault.commits_between(None, tip)? {
-        let files = scan.new_files(commit)?.into_iter();
-        if let Some((_, blob)) = files.into_iter().find(|(_, blob)| blobs.contains(blob)) {
+        let mut files = scan.new_files(commit)?.into_iter();
+        if let Some((_, blob)) = files.find(|(_, blob)| blobs.contains(blob)) {
             return Ok(Some(blob));
         }
     }

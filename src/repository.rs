@@ -295,10 +295,11 @@ impl Repository {
         path: &layout::EntryPath,
         content: &Content,
     ) -> Result<Box<dyn std::io::Read + Send>> {
+        let is_tip = *machine == self.machine || self.view(machine)?.is_tip();
         let mut parts: Vec<Box<dyn std::io::Read + Send>> = Vec::new();
         for (name, part) in content.files(path) {
             let file = self.work_file(machine, &name);
-            match *machine == self.machine || self.view(machine)?.is_tip() {
+            match is_tip {
                 true => parts.push(self.open_part(&file, part)?),
                 // What was accepted or kept is in git, whatever lies in the work tree now.
                 false => parts.push(self.open_blob(&file, part)?),

@@ -46,6 +46,22 @@ pub(crate) fn ran_on(env: &Env, arguments: &[&str]) -> Ran {
     Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
 }
 
+/// A remote that a machine called `mac`, with these files in its Claude home, pushed its backup to.
+pub(crate) fn remote_of_mac(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    git2::Repository::init_bare(folder.path()).unwrap();
+    let (home, env) = sandbox();
+    for (name, text) in files {
+        let path = home.path().join(".claude").join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    let url = folder.path().display().to_string();
+    let ran = ran_on(&env, &["init", "--backend", "git", "--remote", &url]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    folder
+}
+
 /// Runs a call on a machine whose user gives these replies.
 pub(crate) fn ran_answering(env: &Env, replies: &str, arguments: &[&str]) -> Ran {
     let mut env = env.clone();

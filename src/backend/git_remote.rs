@@ -116,7 +116,7 @@ pub fn clone_into(
         Failure::new(ErrorKind::NotFound, format!("`{remote}` has no backup yet"))
             .hint("send it with `claude-backup sync`")
     })?;
-    copy.examine(tip)?;
+    copy.examine_signatures(tip)?;
     copy.follow(tip)?;
     Ok(copy)
 }
@@ -129,7 +129,7 @@ pub fn join(repository: &mut Repository, look: &Look) -> Result<()> {
     match look.tip {
         Some(tip) if !repository.contains(tip)? => take_over(repository, tip),
         // A clone that was made by hand has commits whose signatures nobody looked at.
-        Some(tip) if !repository.is_examined()? => repository.examine(tip).map(drop),
+        Some(tip) if !repository.is_examined()? => repository.examine_signatures(tip).map(drop),
         _ => Ok(()),
     }
 }
@@ -363,9 +363,9 @@ fn receive_rejected(repository: &mut Repository, progress: &dyn Progress) -> Res
 /// Puts our commits on top of the remote's, our folder staying ours.
 fn take_over(repository: &mut Repository, theirs: ObjectId) -> Result<()> {
     repository.give_way(theirs)?;
-    let examination = repository.examine(theirs)?;
+    let signed = repository.examine_signatures(theirs)?;
     let is_joining = repository.vault.head()?.is_none();
-    match repository.judge_own_folder(theirs, &examination)? {
+    match repository.judge_own_folder(theirs, &signed)? {
         OwnFolder::Signed(folder)
             if !is_joining
                 && repository.is_behind(theirs)?

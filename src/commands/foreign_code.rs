@@ -76,22 +76,11 @@ mod tests {
     use tempfile::TempDir;
 
     use crate::env::Env;
-    use crate::testing::{Ran, ran_answering, ran_on, sandbox};
+    use crate::testing::{Ran, ran_answering, remote_of_mac, sandbox};
 
-    /// A remote that a machine called `mac` sent a session and a hook to.
+    /// A remote that a machine called `mac` pushed a session and a hook to.
     fn remote() -> TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        git2::Repository::init_bare(folder.path()).unwrap();
-        let (home, env) = sandbox();
-        for (name, text) in [("projects/-p/11111111-0.jsonl", "{}\n"), ("hooks/start.sh", "x\n")] {
-            let path = home.path().join(".claude").join(name);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, text).unwrap();
-        }
-        let url = folder.path().display().to_string();
-        let ran = ran_on(&env, &["init", "--backend", "git", "--remote", &url]);
-        assert_eq!(ran.code, 0, "{ran:?}");
-        folder
+        remote_of_mac(&[("projects/-p/11111111-0.jsonl", "{}\n"), ("hooks/start.sh", "x\n")])
     }
 
     /// The reinstalled machine `mac` joins, wants everything, and gives this answer about code.

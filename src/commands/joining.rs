@@ -135,18 +135,11 @@ mod tests {
     use tempfile::TempDir;
 
     use crate::env::Env;
-    use crate::testing::{Ran, ran_answering, sandbox};
+    use crate::testing::{Ran, ran_answering, remote_of_mac, sandbox};
 
-    /// A remote that a machine called `mac` sent a session to.
+    /// A remote that a machine called `mac` pushed a session to.
     fn remote() -> TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        git2::Repository::init_bare(folder.path()).unwrap();
-        let (home, env) = sandbox();
-        let session = home.path().join(".claude/projects/-p/11111111-0.jsonl");
-        fs_err::create_dir_all(session.parent().unwrap()).unwrap();
-        fs_err::write(session, "{\"type\":\"user\"}\n").unwrap();
-        assert_eq!(joined(&env, folder.path(), "").code, 0);
-        folder
+        remote_of_mac(&[("projects/-p/11111111-0.jsonl", "{\"type\":\"user\"}\n")])
     }
 
     fn joined(env: &Env, remote: &Path, replies: &str) -> Ran {

@@ -15,10 +15,10 @@ use super::layout::MACHINES;
 use super::ledger::Ledger;
 use crate::error::{ErrorKind, Failure};
 use crate::fs::{read_if_exists, remove_if_exists, write_durable};
-use crate::path_rules::is_special_on_windows;
+use crate::path_rules::{is_special_on_windows, join};
 use crate::session::MachineSlug;
 use crate::vault::limits::{LARGEST_COMMIT, LARGEST_TREE, MOST_COMMITS};
-use crate::vault::{Fault, Links, Listed, ObjectId, ObjectKind, TreeCheck, TreeTotals};
+use crate::vault::{Fault, Links, Listed, ObjectId, ObjectKind, TreeCheck};
 
 /// What was fetched and is not taken over yet; nothing refers to it otherwise.
 pub const INCOMING: &str = "refs/claude-backup/incoming";
@@ -98,12 +98,17 @@ impl Repository {
         }
         let mut examination = Examination::begin(self)?;
         let mut known: Vec<ObjectId> = head.into_iter().collect();
-        for commit in self.vault.commits_beyond(&known, tip, MOST_COMMITS)? {
-            if examination.leaves_out_what_it_names(commit)? {
-                known.extend(self.vault.parents_of(commit)?);
+        let before = known.len();
+        let mut commits = self.vault.commits_beyond(&known, tip, MOST_COMMITS)?;
+        for commit in &commits {
+            if examination.leaves_out_what_it_names(*commit)? {
+                known.extend(self.vault.parents_of(*commit)?);
             }
         }
-        for commit in self.vault.commits_beyond(&known, tip, MOST_COMMITS)? {
+        if known.len() > before {
+            commits = self.vault.commits_beyond(&known, tip, MOST_COMMITS)?;
+        }
+        for commit in commits {
             if let Some(fault) = examination.fault_of(commit)? {
                 return Ok(Some(Rejection::new(commit, &fault)));
             }
@@ -240,7 +245,9 @@ impl<'a> Examination<'a> {
             Listed::Folder(id) if self.accepted.get(name) == Some(&id) => Ok(None),
             Listed::Folder(id) => match self.trees.folder(id, path, Links::Allowed)? {
                 Err(fault) => Ok(Some(fault)),
-                Ok(totals) if SHELL_TOOL_FOLDERS.contains(&name) || is_portable(totals) => Ok(None),
+                Ok(totals) if SHELL_TOOL_FOLDERS.contains(&name) || !totals.has_windows_names() => {
+                    Ok(None)
+                }
                 Ok(_) => {
                     let names = self.trees.windows_names(id)?;
                     Ok(names.first().map(|below| windows_fault(&join(name, below))))
@@ -293,7 +300,7 @@ impl<'a> Examination<'a> {
         if let Some(fault) = self.fault_of_records(&path, id)? {
             return Ok(Some(fault));
         }
-        if !is_portable(totals)
+        if totals.has_windows_names()
             && let Some(name) = self.unlisted_windows_name(id)?
         {
             return Ok(Some(windows_fault(&join(&path, &name))));
@@ -395,14 +402,6 @@ fn is_ledger_of(name: &str, stored: &BTreeSet<String>) -> bool {
     })
 }
 
-fn is_portable(totals: TreeTotals) -> bool {
-    !totals.has_windows_names()
-}
-
 fn windows_fault(path: &str) -> Fault {
     Fault::at(path.as_bytes(), crate::path_rules::NameFault::Windows.reason())
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::MachineSlug;
 
-pub use self::examine::Examination;
+pub use self::examine::SignedFolders;
 pub use self::known::KnownKeys;
 pub use self::manage::{KeyChange, MachineStatus, Offer};
 pub use self::own::{Acceptance, OwnFolder};

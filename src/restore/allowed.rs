@@ -15,12 +15,11 @@ use crate::repository::ledger::{Content, Entry};
 use crate::repository::origin::Origin;
 use crate::session::MachineSlug;
 use crate::source::code::StoredFile;
+use crate::source::settings::MAX_SETTINGS;
 use crate::source::{Kind, deny, kind_of, names_script};
 
 /// Settings that may name a status-line script, as they are stored.
 const SETTINGS: [&str; 2] = ["config/settings.json", "config/settings.local.json"];
-/// Settings have some kilobytes; what is larger is no settings file.
-const MAX_SETTINGS: u64 = 4 << 20;
 /// Folders of programs that Claude Code installs itself: no script of the user lies there.
 const PROGRAM_FOLDERS: [&str; 2] = ["local", "plugins"];
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{Roots, SourceFile};
 
-/// Settings are some kilobytes; what is larger is not a settings file.
-const MAX_SETTINGS: u64 = 4 << 20;
+/// Settings are some kilobytes; what has more bytes is not a settings file.
+pub const MAX_SETTINGS: u64 = 4 << 20;
 
 /// What PowerShell 5 writes before the first character.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

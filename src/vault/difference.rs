@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Vault;
 use super::object_id::ObjectId;
 use super::read::TreeFile;
-use super::tree::{Bounds, TreeEntry};
+use super::tree::{Bounds, TreeEntry, join};
 
 /// A path whose file differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +53,20 @@ impl Vault {
                 self.compare_entries(
                     was.as_ref(),
                     Some(&is),
-                    &join(folder, &name),
+                    &join(folder, name.as_bytes()),
                     bounds,
                     changed,
                 )?;
             }
         }
         for (name, was) in old {
-            self.compare_entries(Some(&was), None, &join(folder, &name), bounds, changed)?;
+            self.compare_entries(
+                Some(&was),
+                None,
+                &join(folder, name.as_bytes()),
+                bounds,
+                changed,
+            )?;
         }
         Ok(())
     }
@@ -84,13 +90,4 @@ impl Vault {
         }
         self.compare_trees(folder(was), folder(is), path, bounds, changed)
     }
-}
-
-fn join(folder: &[u8], name: &str) -> Vec<u8> {
-    let mut path = folder.to_vec();
-    if !path.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name.as_bytes());
-    path
 }

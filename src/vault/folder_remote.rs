@@ -69,8 +69,7 @@ impl Search<'_> {
         let Ok(object) = self.objects.read(id) else { return Ok(None) };
         let entries = tree::parse_unchecked(object.data()).unwrap_or_default();
         for (name, entry) in entries {
-            let between: &[u8] = if path.is_empty() { b"" } else { b"/" };
-            let below = [path, between, &name].concat();
+            let below = tree::join(path, &name);
             let fault = match entry.is_tree() {
                 true => self.folder(entry.id.oid(), &below, depth + 1)?,
                 false => self.oversized(entry.id.oid(), &below, LARGEST_BLOB),

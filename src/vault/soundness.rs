@@ -156,7 +156,7 @@ impl Walk<'_> {
             return self.lack(id, ObjectKind::Tree, path, at);
         };
         for (name, entry) in entries {
-            let below = [path, if path.is_empty() { b"" } else { b"/" }, &name].concat();
+            let below = tree::join(path, &name);
             // Trees that lead this deep are no backup's, and following them has no end.
             match entry.mode_number() & 0o170_000 {
                 0o040_000 if below.len() < DEEPEST => self.tree(entry.id, &below, at),

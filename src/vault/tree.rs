@@ -159,6 +159,12 @@ pub(super) fn apply(
     Ok(EditedTree { root, trees: builder.trees })
 }
 
+/// The path of a name in a folder, from the top of the tree on.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let between: &[u8] = if folder.is_empty() { b"" } else { b"/" };
+    [folder, between, name].concat()
+}
+
 /// A tree's bytes; git sorts a folder as if its name ended in `/`.
 fn serialize(entries: &Entries) -> Vec<u8> {
     let mut sorted: Vec<_> = entries.iter().collect();

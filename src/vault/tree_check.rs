@@ -10,8 +10,8 @@ use anyhow::Result;
 use super::Vault;
 use super::limits::{DEEPEST, LARGEST_BLOB, LARGEST_TREE, LONGEST_PATH, MOST_FILES, MOST_TREES};
 use super::object_id::{ObjectId, ObjectKind};
-use super::tree::{self, TreeEntry};
-use crate::path_rules::{is_special_on_windows, shown};
+use super::tree::{self, TreeEntry, join};
+use crate::path_rules::{self, is_special_on_windows, shown};
 
 /// Why a tree is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,7 +255,7 @@ impl<'v> TreeCheck<'v> {
             Err(Stop::Fault(_)) => return Ok(()),
         };
         for (name, entry) in entries {
-            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            let below = path_rules::join(path, &name);
             let is_special = is_special_on_windows(&name);
             let leads_on = self.seen.get(&entry.id).is_some_and(|totals| totals.has_windows_names);
             if entry.is_tree() && leads_on {
@@ -325,9 +325,4 @@ fn is_file(entry: &TreeEntry) -> bool {
 
 fn too_deep(path: &[u8]) -> Fault {
     Fault::at(path, &format!("has folders more than {DEEPEST} deep"))
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    let between: &[u8] = if folder.is_empty() { b"" } else { b"/" };
-    [folder, between, name].concat()
 }

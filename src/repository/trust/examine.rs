@@ -22,9 +22,9 @@ type Folders = BTreeMap<String, ObjectId>;
 /// No public key takes more bytes.
 const LONGEST_KEY: usize = 1024;
 
-/// What the signatures of a remote's new commits say.
+/// What this machine's keys signed in a remote's new commits.
 #[derive(Debug, Default)]
-pub struct Examination {
+pub struct SignedFolders {
     /// States of our own folder that a key of this machine signed, the oldest first.
     pub(super) own: Vec<ObjectId>,
 }
@@ -37,7 +37,7 @@ impl Repository {
     ///
     /// # Errors
     /// If git cannot be read or written.
-    pub fn examine(&self, theirs: ObjectId) -> Result<Examination> {
+    pub fn examine_signatures(&self, theirs: ObjectId) -> Result<SignedFolders> {
         let head = self.vault.head()?;
         let examined = self.vault.reference(EXAMINED)?;
         // A branch that went back, as with a disk that was put back, was not examined beyond its end.
@@ -55,7 +55,7 @@ impl Repository {
         let after = self.folders(self.vault.tree_of(theirs)?)?;
         walk.finish(&before, &after)?;
         self.vault.set_reference(EXAMINED, theirs)?;
-        Ok(Examination { own: walk.own })
+        Ok(SignedFolders { own: walk.own })
     }
 
     /// True if the signatures of a remote's branch were looked at before.

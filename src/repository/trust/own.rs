@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::examine::Examination;
+use super::examine::SignedFolders;
 use super::known::KnownKeys;
 use super::{ACCEPTED_UNSIGNED, UNVERIFIED};
 use crate::repository::Repository;
@@ -61,21 +61,17 @@ impl Repository {
     ///
     /// # Errors
     /// If git cannot be read or written.
-    pub fn judge_own_folder(
-        &self,
-        theirs: ObjectId,
-        examination: &Examination,
-    ) -> Result<OwnFolder> {
+    pub fn judge_own_folder(&self, theirs: ObjectId, signed: &SignedFolders) -> Result<OwnFolder> {
         let there = match self.vault.head()? {
             Some(_) => self.changed_elsewhere(theirs)?,
             None => self.folder_at(theirs, &self.machine)?,
         };
         let Some(there) = there else { return Ok(OwnFolder::Unchanged) };
-        if examination.own.contains(&there) || self.is_accepted_unsigned(there)? {
+        if signed.own.contains(&there) || self.is_accepted_unsigned(there)? {
             return Ok(OwnFolder::Signed(there));
         }
         self.keep_unverified(theirs, there)?;
-        Ok(OwnFolder::Replaced(examination.own.last().copied()))
+        Ok(OwnFolder::Replaced(signed.own.last().copied()))
     }
 
     /// Joins a remote where our folder is somebody else's: with what we signed of it, or without it.
