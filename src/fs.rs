@@ -230,7 +230,7 @@ pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Opens a file that must be a plain one; nothing where it is not there. Neither a pipe nor a device
+/// Opens a file that must be a plain one; `None` if it is missing. Neither a pipe nor a device
 /// in its place blocks.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ for clock in "${clocks[@]}"; do
         autumn) zone=Europe/Berlin date="2027-10-31 02:59:30" ;;
         *) echo "no clock \`$clock\`: month, year, leap-day, spring, autumn" >&2; exit 2 ;;
     esac
-    # A distance, not a date: each process would begin at a date anew.
+    # A distance, not a date: each process would begin again at a date.
     ahead=$(($(TZ=$zone date -d "$date" +%s) - $(date +%s)))
     echo "tests/clocks.sh: $clock, from $(TZ=$zone date -d "$date")"
     runner="['env', 'TZ=$zone', 'LD_PRELOAD=$preload', 'FAKETIME=+$ahead', 'FAKETIME_DONT_FAKE_MONOTONIC=1']"

@@ -65,7 +65,7 @@ impl SecretsArgs {
 
 /// Saves the files as they are now, so that the newest commit has what is to stay.
 fn purge(repository: &mut Repository, context: &Context<'_>) -> Result<SecretsReport> {
-    // Nobody pushes the commits that are about to be made anew.
+    // Nobody pushes the commits that are about to be rewritten.
     let _remote_lock = repository.lock_remote("secrets purge")?;
     let _lock = repository.lock("secrets purge")?;
     let roots = context.roots(repository)?;

@@ -1,6 +1,6 @@
 //! Secrets taken out of commits that were never pushed.
 //!
-//! Each of these commits is made anew with the file as the newest commit has it, or without the file
+//! Each of these commits is rewritten with the file as the newest commit has it, or without the file
 //! if it was deleted from the Claude home. Everything else of a commit stays as it was. Then the old
 //! content is removed from git's packs: nobody who gets the repository later finds it.
 
@@ -20,7 +20,7 @@ use crate::vault::{FileMode, ObjectId, TreeEdits};
 pub struct Purged {
     /// The secrets that are in no commit any more.
     pub secrets: Vec<UnpushedSecret>,
-    /// How many commits were made anew.
+    /// How many commits were rewritten.
     pub commits: usize,
 }
 
@@ -44,7 +44,7 @@ pub fn purge(repository: &Repository) -> Result<Purged> {
     Ok(Purged { secrets, commits })
 }
 
-/// A secret that was pushed is known elsewhere: making history anew here would only hide that.
+/// A secret that was pushed is known elsewhere: rewriting history here would only hide that.
 fn refuse_pushed(
     repository: &Repository,
     base: Option<ObjectId>,

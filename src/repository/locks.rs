@@ -69,7 +69,7 @@ impl Repository {
     }
 
     /// Takes the backup's lock again, waiting for whoever holds it, and reads the state of the folder
-    /// anew: the branch, the settings, the packs, this machine's name.
+    /// again: the branch, the settings, the packs, this machine's name.
     ///
     /// # Errors
     /// [`ErrorKind::Locked`] if another run does not end in time.

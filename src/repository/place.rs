@@ -173,7 +173,7 @@ fn has_flat_archives(projects: &Path) -> bool {
     names(projects).iter().any(|project| names(&projects.join(project)).iter().any(is_archive))
 }
 
-/// Many programs have a `manifest.json`; only a backup's tells of its last sync.
+/// Many programs have a `manifest.json`; only a backup's has the time of its last sync.
 fn has_manifest(folder: &Path) -> Result<bool> {
     let text = read_if_exists(&folder.join("manifest.json")).ok().flatten();
     let manifest = text.and_then(|text| Manifest::parse(&text).ok());

@@ -1,7 +1,7 @@
 //! Commits of other machines, examined before anything of them is used.
 //!
 //! One bad name or size is enough for a commit to be rejected as a whole, with all that follows it.
-//! A machine that leaves a rejected commit's content out says so in a line of its own commit's
+//! A machine that leaves out a rejected commit records that in a line of its own commit's
 //! message; what led to such a commit is not examined again, its own tree is.
 
 use std::collections::{BTreeSet, HashMap, HashSet};

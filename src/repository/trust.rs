@@ -14,6 +14,7 @@ mod view;
 
 use serde::{Deserialize, Serialize};
 
+use super::layout::escape::{hex_pair, push_escape};
 use crate::session::MachineSlug;
 
 pub use self::examine::SignedFolders;
@@ -78,7 +79,7 @@ fn reference_part(machine: &MachineSlug) -> String {
     for byte in machine.as_str().bytes() {
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => part.push(char::from(byte)),
-            _ => part.push_str(&format!("%{byte:02X}")),
+            _ => push_escape(&mut part, byte),
         }
     }
     part
@@ -90,11 +91,7 @@ fn machine_of_part(part: &str) -> Option<MachineSlug> {
     let mut rest = part.bytes();
     while let Some(byte) = rest.next() {
         match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                let digits = std::str::from_utf8(&digits).ok()?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            }
+            b'%' => bytes.push(hex_pair(&[rest.next()?, rest.next()?])?),
             _ => bytes.push(byte),
         }
     }

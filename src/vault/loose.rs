@@ -21,7 +21,7 @@ const LONGEST_HEADER: u64 = 32;
 const NAME_LENGTH: usize = 38;
 
 impl Vault {
-    /// An object from its own file, checked against its id; nothing where it has no such file.
+    /// An object from its own file, checked against its id; `None` if it has no such file.
     pub(super) fn read_loose(&self, id: ObjectId) -> Result<Option<(ObjectKind, Vec<u8>)>> {
         let path = self.loose_file(id);
         let file = match fs_err::File::open(&path) {
@@ -35,7 +35,7 @@ impl Vault {
         Ok(Some(object))
     }
 
-    /// What an object's own file says it is, and how long; nothing where it has no such file.
+    /// What an object's own file says it is, and how long; `None` if it has no such file.
     pub(super) fn loose_header(&self, id: ObjectId) -> Result<Option<(ObjectKind, u64)>> {
         let path = self.loose_file(id);
         let file = match fs_err::File::open(&path) {

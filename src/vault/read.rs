@@ -283,7 +283,7 @@ impl Vault {
         Ok((kind, bytes))
     }
 
-    /// What an object is and how many bytes it has, without unpacking it; nothing where it is not in
+    /// What an object is and how many bytes it has, without unpacking it; `None` if it is not in
     /// the repository.
     ///
     /// # Errors

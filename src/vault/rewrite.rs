@@ -1,4 +1,4 @@
-//! Commits that nobody else has, made anew without some content, and that content removed for good.
+//! Commits that nobody else has, rewritten without some content, and that content removed for good.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +15,8 @@ use super::tree::{self, TreeEdits};
 use crate::fs;
 
 impl Vault {
-    /// Makes commits anew, the oldest first, with edits of their trees; what leads to an edited one
-    /// is made anew too. Adds the new name of each to `renamed`.
+    /// Rewrites commits, the oldest first, with edits of their trees; what has an edited one as an
+    /// ancestor is rewritten too. Adds the new name of each to `renamed`.
     ///
     /// The new ones are durable and signed; no branch moves. The caller holds the backup's lock.
     ///
@@ -134,7 +134,7 @@ impl Vault {
             }
         }
         removed.iter().try_for_each(|id| fs::remove_if_exists(&self.loose_file(*id)))?;
-        // Git makes its graph of commits anew when it wants one.
+        // Git writes its graph of commits again when it needs one.
         let info = self.git_dir.join("objects/info");
         fs::remove_if_exists(&info.join("commit-graph"))?;
         if info.join("commit-graphs").exists() {

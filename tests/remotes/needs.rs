@@ -1,4 +1,4 @@
-//! Programs that a scenario needs; if one is missing, it is skipped, and says so.
+//! Programs that a scenario needs; if one is missing, it is skipped, with the reason.
 
 use std::path::PathBuf;
 

@@ -40,7 +40,7 @@ impl Adoption<'_> {
         Ok(())
     }
 
-    /// The file to read of a candidate: the work tree's, else a copy of git's; nothing where neither
+    /// The file to read of a candidate: the work tree's, else a copy of git's; `None` if neither
     /// is there.
     pub(super) fn present(
         &mut self,

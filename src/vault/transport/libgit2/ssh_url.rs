@@ -12,7 +12,7 @@ pub(super) struct SshUrl {
 }
 
 impl SshUrl {
-    /// Reads `ssh://user@host:port/path` and `user@host:path`; nothing where a part is missing or
+    /// Reads `ssh://user@host:port/path` and `user@host:path`; `None` if a part is missing or
     /// could be taken for an option.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let parsed = match url.split_once("://") {
